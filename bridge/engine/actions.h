@@ -1,0 +1,57 @@
+// bridge/engine/actions.h
+//
+// What goes in and out of an engine. An executor (os/ on Linux, sim/ in tests)
+// carries inputs in and actions out; neither the engine nor anything below it
+// touches a clock, a socket or a file.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <variant>
+
+#include "absl/container/inlined_vector.h"
+#include "bridge/base/log.h"
+#include "bridge/ptp/slave_port.h"
+#include "bridge/refclock/refclock_sample.h"
+#include "bridge/refclock/withhold_reason.h"
+#include "bridge/time/clock_map.h"
+
+namespace bridge {
+
+// When a frame passed the timestamp point: CLOCK_REALTIME (software stamps) or
+// the PHC (hardware stamps).
+using EventStamp = std::variant<UtcTime, PhcTime>;
+
+// What adjtimex(2) says of the system clock.
+struct KernelClock {
+  int tai_offset = 0;         // 0: never set.
+  bool synchronized = false;  // STA_UNSYNC clear.
+  TimeDelta max_error;
+};
+
+// ---- Actions.
+
+// Send this message; the transmit timestamp of an event message comes back by
+// its token through OnTransmitted, some time or never.
+using SendMessage = ptp::Send;
+
+// Read the clocks now and answer with OnCrossTimestamp before anything else.
+struct ReadCrossTimestamp {};
+
+// `output` counts config.output.shm first, then config.output.sock.
+struct Publish {
+  size_t output;
+  RefclockSample sample;
+};
+struct Withdraw {
+  size_t output;
+};
+struct WriteLog {
+  LogLine line;
+};
+
+using Action =
+    std::variant<SendMessage, ReadCrossTimestamp, Publish, Withdraw, WriteLog>;
+using Actions = absl::InlinedVector<Action, 8>;
+
+}  // namespace bridge

@@ -1,0 +1,48 @@
+// bridge/ptp/port_state.h
+//
+// The PTP state machine of a slave-only port (IEEE 1588-2019, figure 31) as a
+// table: this table is the code, and `refclockctl explain states` prints it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace bridge::ptp {
+
+// The numbers are those of portDS.portState.
+enum class PortState : uint8_t {
+  kInitializing = 1,
+  kFaulty = 2,
+  kDisabled = 3,
+  kListening = 4,
+  kPreMaster = 5,
+  kMaster = 6,
+  kPassive = 7,
+  kUncalibrated = 8,
+  kSlave = 9,
+};
+const char* PortStateName(PortState state);  // "UNCALIBRATED"
+
+enum class PortEvent : uint8_t {
+  kInitialized,          // The interface is up.
+  kFault,                // The interface is down or gone.
+  kMasterQualified,      // A best master has been chosen.
+  kMasterChanged,        // Another one is better.
+  kAnnounceTimeout,      // The parent is silent.
+  kCalibrated,           // The estimator trusts its measurements.
+  kSynchronizationLost,  // It no longer does.
+};
+const char* PortEventName(PortEvent event);  // "ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES"
+
+struct Transition {
+  PortState from;
+  PortEvent event;
+  PortState to;
+  const char* why;  // For a reader of `explain states`.
+};
+std::span<const Transition> SlaveTransitions();
+
+// The state after `event`; unchanged when the table has no such row.
+PortState Next(PortState state, PortEvent event);
+
+}  // namespace bridge::ptp

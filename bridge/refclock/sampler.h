@@ -1,0 +1,72 @@
+// bridge/refclock/sampler.h
+//
+// One cross-timestamp becomes a sample, or the reason why it does not: the
+// publication gate. A pure function of what is known now.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "bridge/refclock/refclock_sample.h"
+#include "bridge/refclock/withhold_reason.h"
+#include "bridge/time/clock_map.h"
+#include "bridge/time/utc_authority.h"
+
+namespace bridge {
+
+// What a time source (native slave, later ptp4l companion) knows at this moment.
+struct SourceView {
+  bool interface_up = true;
+  bool tracking = false;                  // A qualified, allowed master is followed.
+  std::optional<ClockMap<Raw, Tai>> map;  // Nothing until calibrated.
+  bool suspicious = false;
+  TimeDelta jitter;       // At the cross-timestamp.
+  TimeDelta error_bound;  // Likewise; excludes the cross-timestamp's window.
+  // Age of the newest good Sync, and how old it may be.
+  absl::Duration sync_age;
+  absl::Duration sync_age_limit;
+};
+
+struct SamplerLimits {
+  TimeDelta max_error = TimeDelta::FromMillis(1);     // output.max_error
+  TimeDelta max_window = TimeDelta::FromMicros(100);  // Cross-timestamp.
+};
+
+using SampleOrReason = std::variant<RefclockSample, WithholdReason>;
+
+// The reason that holds whatever the clocks read, or nothing: asked before
+// reading them, and for status.
+std::optional<WithholdReason> Withheld(const SourceView& source,
+                                       const UtcAuthority& authority);
+
+// `cross` is nothing when the clock could not be read. `system_stepped`: the
+// system clock was stepped since `cross` was taken or the map last renewed.
+SampleOrReason MakeSample(const SourceView& source,
+                          const std::optional<CrossTimestamp<Raw>>& cross,
+                          bool system_stepped, const UtcAuthority& authority,
+                          const SamplerLimits& limits);
+
+// How long the newest Sync may be ago before publication ends:
+// max(4 Sync intervals, 2 s).
+absl::Duration SyncAgeLimit(absl::Duration sync_interval);
+
+// log2 seconds, rounded up, of the jitter; -30 to 0.
+int PrecisionFromJitter(TimeDelta jitter);
+
+// Lets at most `rate` samples a second through per output: evenly, without
+// drifting from the Sync rhythm, and never two with the same system time.
+class RateLimit {
+ public:
+  explicit RateLimit(double samples_per_second);
+  // Whether a sample may go out now; if so it is counted as sent.
+  bool Allow(MonoTime now);
+  // Whether it might; changes nothing.
+  bool Due(MonoTime now) const;
+
+ private:
+  TimeDelta interval_;
+  std::optional<MonoTime> next_;
+};
+
+}  // namespace bridge

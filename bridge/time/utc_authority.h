@@ -1,0 +1,123 @@
+// bridge/time/utc_authority.h
+//
+// The only road from TAI to UTC. It collects claims about TAI-UTC from sources
+// that can each be wrong, and converts only when the policy is satisfied.
+//
+//   authority.Set(UtcClaim{.source = UtcSource::kAnnounce, .offset = 37, ...});
+//   authority.Set(UtcClaim{.source = UtcSource::kLeapFile, .offset = 37, ...});
+//   if (auto utc = authority.ToUtc(tai)) ...   // both agree: validated
+//
+// Policy `agree` (default): two independent sources agree and none contradicts.
+// A default linuxptp grandmaster announces the right offset with
+// currentUtcOffsetValid = 0, so that bit is evidence and not a gate.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bridge/time/leap.h"
+#include "bridge/time/timestamp.h"
+
+namespace bridge {
+
+enum class UtcSource {
+  kAnnounce,     // The grandmaster's currentUtcOffset and leap flags.
+  kLeapFile,     // leap-seconds.list.
+  kKernel,       // The kernel's TAI offset (adjtimex; 0 = never set, no claim).
+  kSystemClock,  // Whole-second check against a system clock that something
+                 // other than us has synchronised.
+  kGnss,         // gpsd's leapseconds + 19.
+  kPin,          // The operator's word (policy "pin").
+};
+inline constexpr int kUtcSourceCount = 6;
+const char* UtcSourceName(UtcSource source);  // "announce", "leap-file", ...
+
+struct UtcClaim {
+  UtcSource source;
+  int offset;  // TAI-UTC, seconds.
+  LeapIndicator pending = LeapIndicator::kNone;
+  // Announce: currentUtcOffsetValid. Leap file: not expired. Others: true.
+  bool valid = true;
+};
+
+enum class UtcPolicy {
+  kAgree,
+  kTrustGrandmaster,  // The Announce is believed if it says it is valid and no
+                      // other source contradicts it.
+  kPin,               // The operator's offset is used; a contradiction withholds.
+};
+
+// What the timescale of an Announce with ptpTimescale = 0 carries.
+enum class ArbitraryTimescale { kRefuse, kUtc, kTai };
+
+enum class UtcVerdict {
+  kUnknown,      // No source has claimed anything.
+  kProvisional,  // One source only, or only weak ones.
+  kValidated,
+  kContested,  // Two sources contradict each other.
+  kExpired,    // Would be validated, but only by tables that have expired.
+  kArbitrary,  // ptpTimescale = 0 and utc.arbitrary_timescale = "refuse".
+};
+const char* UtcVerdictName(UtcVerdict verdict);
+
+// TAI-UTC that has passed the policy. Only UtcAuthority makes one.
+class ValidatedUtcOffset {
+ public:
+  int seconds() const { return seconds_; }
+
+ private:
+  friend class UtcAuthority;
+  explicit ValidatedUtcOffset(int seconds) : seconds_(seconds) {}
+  int seconds_;
+};
+
+class UtcAuthority {
+ public:
+  struct Settings {
+    UtcPolicy policy = UtcPolicy::kAgree;
+    std::optional<int> pin;  // Present with policy kPin.
+    ArbitraryTimescale arbitrary = ArbitraryTimescale::kRefuse;
+  };
+
+  explicit UtcAuthority(const Settings& settings);
+
+  // Replaces the claim of claim.source. Without allocation.
+  void Set(const UtcClaim& claim);
+  void Withdraw(UtcSource source);
+
+  // The flag ptpTimescale of the parent's Announce. When it is false (ARB),
+  // Settings::arbitrary decides what an instant on the wire is: with kUtc it
+  // already shows UTC and the offset in use is 0, validated by the operator's
+  // word; a kSystemClock claim (the whole seconds by which the master's
+  // timescale is ahead of the system clock: nearest to 0 here) may contradict.
+  void SetPtpTimescale(bool ptp_timescale);
+
+  UtcVerdict verdict() const;
+  // The offset, if the policy is satisfied.
+  std::optional<ValidatedUtcOffset> offset() const;
+  // Agreed by Announce and another source, else kNone: one false leap bit makes
+  // ntpd insert a leap second at the month's end.
+  LeapIndicator leap() const;
+  // Present claims, in the order of UtcSource.
+  std::vector<UtcClaim> claims() const;
+  std::optional<UtcClaim> claim(UtcSource source) const;
+  // For logs: "announce says 36, leap-file says 37"; empty unless contested.
+  std::string Contradiction() const;
+
+  // Converts, or nothing when offset() is nothing.
+  std::optional<UtcTime> ToUtc(TaiTime instant) const;
+
+  // Whether `instant` is so close to a UTC month's end at which some present
+  // claim announces a leap second that its UTC is ambiguous: 5 s on each side.
+  bool NearLeap(TaiTime instant) const;
+
+ private:
+  Settings settings_;
+  std::array<std::optional<UtcClaim>, kUtcSourceCount> claims_;
+  bool ptp_timescale_ = true;
+};
+
+}  // namespace bridge

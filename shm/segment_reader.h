@@ -1,0 +1,33 @@
+// shm/segment_reader.h
+//
+// Reads a segment the way its consumers do, without consuming: `valid` is left
+// alone. Anything may stand in the segment; every value is judged before use.
+#pragma once
+
+#include <optional>
+
+#include "shm/layout.h"
+
+namespace ntpshm {
+
+enum class ReadResult {
+  kSample,
+  kNotValid,   // Nothing to read.
+  kClash,      // A writer was at work; try again.
+  kBadMode,    // mode is neither 0 nor 1.
+  kMalformed,  // Fractions that are not normalised, or a leap that means nothing.
+};
+
+struct Reading {
+  ReadResult result;
+  int count;
+  int mode;
+  bool valid;
+  Sample sample;         // Meaningful with kSample only.
+  bool has_nanoseconds;  // USec is NSec truncated, for both stamps.
+};
+
+// ntpd's order: valid, count, fence, copy, fence, count again.
+Reading Read(const Segment* segment);
+
+}  // namespace ntpshm
