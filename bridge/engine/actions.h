@@ -18,15 +18,18 @@
 
 namespace bridge {
 
-// When a frame passed the timestamp point: CLOCK_REALTIME (software stamps) or
-// the PHC (hardware stamps).
-using EventStamp = std::variant<UtcTime, PhcTime>;
+// When a frame passed the timestamp point, as the clock that stamps frames
+// showed it: CLOCK_REALTIME with software stamps.
+using EventStamp = UtcTime;
 
 // What adjtimex(2) says of the system clock.
 struct KernelClock {
   int tai_offset = 0;         // 0: never set.
   bool synchronized = false;  // STA_UNSYNC clear.
   TimeDelta max_error;
+  // Our own samples may have set it, in this run or one before: it can't vouch
+  // for what we publish.
+  bool may_be_ours = false;
 };
 
 // ---- Actions.

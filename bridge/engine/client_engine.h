@@ -2,43 +2,42 @@
 //
 // The brain of a client: frames and stamps in, samples for NTP daemons out.
 //
-// One turn of an executor's loop:
-//   1. A pair REALTIME/RAW is read if any frame or transmit stamp is at hand, and
+// One turn of an executor's loop, all of it with the same `now`:
+//   1. If any frame or transmit stamp is at hand, a pair REALTIME/RAW is read and
 //      given to OnPair.
 //   2. Each frame and stamp goes to OnFrame or OnTransmitted.
-//   3. Actions are carried out in order; ReadCrossTimestamp is answered at once.
-//   4. OnTime, if the deadline has passed.
-// All of them see the same `now`.
+//   3. OnTime, if Deadline() has passed.
+// After each of them the actions are carried out in order; ReadCrossTimestamp is
+// answered at once, by OnCrossTimestamp.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
+#include "bridge/refclock/sampler.h"
+#include "bridge/source/native_source.h"
 #include "bridge/telemetry/status_report.h"
 #include "bridge/time/leap_table.h"
+#include "bridge/time/utc_authority.h"
 
 namespace bridge {
 
 class ClientEngine {
  public:
-  struct Identity {
-    ptp::PortIdentity port;
-    bool hardware_stamps = false;
-  };
-
-  ClientEngine(const Config& config, const Identity& identity, uint64_t seed);
-  ~ClientEngine();
+  // `seed` spreads the times of Delay_Req and of Announce timeouts.
+  ClientEngine(const Config& config, ptp::PortIdentity identity, uint64_t seed);
 
   void OnLink(bool up, MonoTime now, Actions& out);
   // A pair read in this turn, before its frames.
   void OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out);
-  // Octets of one PTP message (no Ethernet, IP or UDP header).
+  // The octets of one PTP message, without Ethernet, IP or UDP header.
   void OnFrame(std::span<const uint8_t> octets, std::optional<EventStamp> received,
                MonoTime now, Actions& out);
   void OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now, Actions& out);
@@ -52,10 +51,8 @@ class ClientEngine {
   void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now, Actions& out);
   // At start, and about once a second.
   void OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out);
-  // The system slept: CLOCK_MONOTONIC_RAW stood still.
+  // The system slept: CLOCK_MONOTONIC_RAW stood still meanwhile.
   void OnResume(MonoTime now, Actions& out);
-  // A reload: what can change while running changes.
-  void OnConfig(const Config& config, MonoTime now, Actions& out);
 
   // Withdraws every output. Nothing is published afterwards.
   void Stop(MonoTime now, Actions& out);
@@ -63,9 +60,58 @@ class ClientEngine {
   // Everything but what only sinks know (Output::connected).
   StatusReport Status(MonoTime now) const;
 
+  // For tests and simulations.
+  bool publishing() const { return publishing_; }
+  std::optional<WithholdReason> withheld() const { return withheld_; }
+  const NativeSource& source() const { return source_; }
+  uint64_t dropped(ptp::DropReason reason) const {
+    return dropped_[static_cast<size_t>(reason)];
+  }
+
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Output {
+    explicit Output(double rate) : limit(rate) {}
+    RateLimit limit;
+    uint64_t samples = 0;
+    std::optional<MonoTime> last;
+  };
+
+  SourceView View(RawTime at, MonoTime now) const;
+  void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
+  void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
+                Actions& out);
+  void RefreshClaims();
+  void Consider(MonoTime now, Actions& out);
+  void PublishSample(const RefclockSample& sample, MonoTime now, Actions& out);
+  void Withhold(WithholdReason reason, MonoTime now, Actions& out);
+  void WithdrawAll(Actions& out);
+  void Log(LogLimit& limit, Severity severity, std::string text, MonoTime now,
+           Actions& out);
+
+  const Config config_;
+  const SamplerLimits limits_;
+  NativeSource source_;
+  UtcAuthority authority_;
+  std::optional<LeapTable> leap_table_;
+  KernelClock kernel_;
+  std::vector<Output> outputs_;
+
+  bool link_up_ = false;
+  bool stopped_ = false;
+  bool publishing_ = false;
+  bool ever_published_ = false;
+  std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
+  std::optional<CrossTimestamp<Raw>> last_pair_;
+  std::optional<RefclockSample> last_sample_;
+  std::optional<std::string> last_master_line_;
+
+  uint64_t frames_ = 0;
+  uint64_t samples_ = 0;
+  std::array<uint64_t, ptp::kDropReasonCount> dropped_{};
+  std::array<uint64_t, kWithholdReasonCount> withheld_counts_{};
+  LogLimit state_log_{10};
+  LogLimit master_log_{10};
+  LogLimit gate_log_{10};
 };
 
 }  // namespace bridge

@@ -1,0 +1,490 @@
+#include "bridge/engine/client_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bridge/time/waiting.h"
+
+namespace bridge {
+namespace {
+
+ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
+                                    ptp::PortIdentity identity) {
+  ptp::SlavePortSettings settings;
+  settings.identity = identity;
+  settings.domain = {static_cast<uint8_t>(ptp.domain)};
+  settings.minor_version = static_cast<uint8_t>(ptp.minor_version.value_or(0));
+  settings.delay_mechanism = ptp.delay == DelayChoice::kP2P ? ptp::DelayMechanism::kP2P
+                                                            : ptp::DelayMechanism::kE2E;
+  settings.announce_interval = {static_cast<int8_t>(ptp.announce_interval)};
+  settings.delay_interval = {static_cast<int8_t>(ptp.delay_interval)};
+  settings.announce_receipt_timeout = ptp.announce_receipt_timeout;
+  for (uint64_t identity_value : ptp.allowed_masters) {
+    settings.allowed_masters.push_back({identity_value});
+  }
+  return settings;
+}
+
+OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
+  return {.stamps = StampKind::kSoftware,
+          .delay_asymmetry = ptp.delay_asymmetry,
+          .asymmetry_bound = ptp.asymmetry_bound};
+}
+
+UtcAuthority::Settings UtcSettings(const Config::Utc& utc) {
+  UtcAuthority::Settings settings;
+  switch (utc.policy) {
+    case UtcPolicyChoice::kAgree:
+      settings.policy = UtcPolicy::kAgree;
+      break;
+    case UtcPolicyChoice::kTrustGrandmaster:
+      settings.policy = UtcPolicy::kTrustGrandmaster;
+      break;
+    case UtcPolicyChoice::kPin:
+      settings.policy = UtcPolicy::kPin;
+      break;
+  }
+  settings.pin = utc.pin;
+  switch (utc.arbitrary_timescale) {
+    case ArbitraryChoice::kRefuse:
+      settings.arbitrary = ArbitraryTimescale::kRefuse;
+      break;
+    case ArbitraryChoice::kUtc:
+      settings.arbitrary = ArbitraryTimescale::kUtc;
+      break;
+    case ArbitraryChoice::kTai:
+      settings.arbitrary = ArbitraryTimescale::kTai;
+      break;
+  }
+  return settings;
+}
+
+LeapIndicator PendingOf(const ptp::Flags& flags) {
+  // Both at once is a contradiction in itself and announces nothing.
+  if (flags.leap61 == flags.leap59) return LeapIndicator::kNone;
+  return flags.leap61 ? LeapIndicator::kInsert : LeapIndicator::kDelete;
+}
+
+const char* LeapName(LeapIndicator leap) {
+  switch (leap) {
+    case LeapIndicator::kNone:
+      return "none";
+    case LeapIndicator::kInsert:
+      return "insert";
+    case LeapIndicator::kDelete:
+      return "delete";
+  }
+  return "none";
+}
+
+std::string MasterLine(const ptp::ParentInfo& parent) {
+  return absl::StrFormat(
+      "master %s, grandmaster %s: class %d, accuracy 0x%02x, %d steps away; %s, "
+      "currentUtcOffset %d (%s)%s",
+      parent.port.ToString(), parent.grandmaster.ToString(), parent.quality.clock_class,
+      parent.quality.clock_accuracy, parent.steps_removed,
+      parent.flags.ptp_timescale ? "PTP timescale" : "arbitrary timescale",
+      parent.current_utc_offset,
+      parent.flags.current_utc_offset_valid ? "valid" : "not flagged valid",
+      parent.flags.leap61   ? ", leap61"
+      : parent.flags.leap59 ? ", leap59"
+                            : "");
+}
+
+const char* TransportName(Transport transport) {
+  switch (transport) {
+    case Transport::kL2:
+      return "l2";
+    case Transport::kUdp4:
+      return "udp4";
+    case Transport::kUdp6:
+      return "udp6";
+  }
+  return "l2";
+}
+
+}  // namespace
+
+ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
+                           uint64_t seed)
+    : config_(config),
+      limits_{.max_error = config.output.max_error},
+      source_({.port = PortSettings(config.ptp, identity),
+               .estimator = EstimatorSettings(config.ptp)},
+              Rng(seed)),
+      authority_(UtcSettings(config.utc)) {
+  const size_t count = config.output.shm.size() + config.output.sock.size();
+  for (size_t i = 0; i < count; ++i) outputs_.emplace_back(config.output.rate);
+}
+
+// ---- Inputs.
+
+void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
+  if (up == link_up_ || stopped_) return;
+  link_up_ = up;
+  ptp::PortActions said;
+  if (up) {
+    source_.Start(now, said);
+  } else {
+    source_.Stop(now, said);
+  }
+  Absorb(said, now, out);
+  Consider(now, out);
+}
+
+void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
+  last_pair_ = pair;
+  if (!source_.OnPair(pair) && publishing_) {
+    Withhold(WithholdReason::kSystemClockStepped, now, out);
+  }
+}
+
+void ClientEngine::OnFrame(std::span<const uint8_t> octets,
+                           std::optional<EventStamp> received, MonoTime now,
+                           Actions& out) {
+  ++frames_;
+  const ptp::ParseResult parsed = ptp::ParseMessage(octets);
+  if (const auto* reason = std::get_if<ptp::DropReason>(&parsed)) {
+    ++dropped_[static_cast<size_t>(*reason)];
+    return;
+  }
+  const auto good_sync = source_.last_good_sync();
+  ptp::PortActions said;
+  source_.OnMessage(std::get<ptp::Message>(parsed), received, now, said);
+  const auto changed = std::any_of(said.begin(), said.end(), [](const auto& action) {
+    return std::holds_alternative<ptp::StateChanged>(action) ||
+           std::holds_alternative<ptp::ParentChanged>(action);
+  });
+  Absorb(said, now, out);
+  if (changed || source_.last_good_sync() != good_sync) Consider(now, out);
+}
+
+void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
+                                 Actions& out) {
+  ptp::PortActions said;
+  source_.OnTransmitted(token, sent, now, said);
+  Absorb(said, now, out);
+}
+
+void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cross,
+                                    MonoTime now, Actions& out) {
+  if (stopped_) return;
+  bool stepped = false;
+  if (cross) {
+    stepped = !source_.OnPair(*cross);
+    last_pair_ = cross;
+    RefreshClaims();
+  }
+  const RawTime at = cross ? cross->local : RawTime();
+  const SampleOrReason result =
+      MakeSample(View(at, now), cross, stepped, authority_, limits_);
+  if (const auto* reason = std::get_if<WithholdReason>(&result)) {
+    Withhold(*reason, now, out);
+  } else {
+    PublishSample(std::get<RefclockSample>(result), now, out);
+  }
+}
+
+void ClientEngine::OnTime(MonoTime now, Actions& out) {
+  ptp::PortActions said;
+  if (const auto deadline = source_.Deadline(); deadline && now >= *deadline) {
+    source_.OnTime(now, said);
+  }
+  Absorb(said, now, out);
+  // Nothing new was measured, so nothing is published here; but what was may
+  // have become too old.
+  if (publishing_ && last_pair_) {
+    if (const auto reason = Withheld(View(last_pair_->local, now), authority_)) {
+      Withhold(*reason, now, out);
+    }
+  }
+}
+
+std::optional<MonoTime> ClientEngine::Deadline() const {
+  std::optional<MonoTime> deadline = source_.Deadline();
+  if (publishing_ && source_.last_good_sync()) {
+    const MonoTime stale = *source_.last_good_sync() +
+                           SyncAgeLimit(source_.port().sync_interval().ToDuration()) +
+                           absl::Nanoseconds(1);
+    deadline = deadline ? std::min(*deadline, stale) : stale;
+  }
+  return deadline;
+}
+
+void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
+                              Actions& out) {
+  if (table.ok()) {
+    leap_table_ = *table;
+  } else {
+    // A list that went bad while we run (being replaced, truncated) takes its
+    // claim with it; what it said before is not proof of anything any more.
+    leap_table_.reset();
+    authority_.Withdraw(UtcSource::kLeapFile);
+    Log(gate_log_, Severity::kWarning,
+        absl::StrCat("leap second list not used: ", table.status().message()), now,
+        out);
+  }
+  RefreshClaims();
+}
+
+void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime, Actions&) {
+  kernel_ = clock;
+  // 0 means that nobody has set it, not that TAI equals UTC.
+  if (clock.tai_offset != 0) {
+    authority_.Set({.source = UtcSource::kKernel, .offset = clock.tai_offset});
+  } else {
+    authority_.Withdraw(UtcSource::kKernel);
+  }
+}
+
+void ClientEngine::OnResume(MonoTime now, Actions& out) {
+  ptp::PortActions said;
+  source_.Restart(now, said);
+  last_pair_.reset();
+  Absorb(said, now, out);
+  Consider(now, out);
+}
+
+void ClientEngine::Stop(MonoTime now, Actions& out) {
+  Withhold(WithholdReason::kStopping, now, out);
+  WithdrawAll(out);
+  stopped_ = true;
+}
+
+// ---- What follows from them.
+
+SourceView ClientEngine::View(RawTime at, MonoTime now) const {
+  const OffsetEstimator& estimator = source_.estimator();
+  const ptp::SlavePort& port = source_.port();
+  SourceView view;
+  view.interface_up = link_up_;
+  view.tracking = port.parent().has_value();
+  if (port.state() == ptp::PortState::kSlave) view.map = estimator.Map();
+  view.suspicious = estimator.suspicious();
+  if (view.map) {
+    view.jitter = estimator.Jitter(at);
+    view.error_bound = estimator.ErrorBound(at);
+  }
+  view.sync_age = source_.last_good_sync() ? ToDuration(now - *source_.last_good_sync())
+                                           : absl::InfiniteDuration();
+  view.sync_age_limit = SyncAgeLimit(port.sync_interval().ToDuration());
+  return view;
+}
+
+void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& out) {
+  for (const ptp::PortAction& action : said) {
+    if (const auto* send = std::get_if<ptp::Send>(&action)) {
+      out.push_back(*send);
+    } else if (const auto* dropped = std::get_if<ptp::Dropped>(&action)) {
+      ++dropped_[static_cast<size_t>(dropped->reason)];
+    } else if (const auto* parent = std::get_if<ptp::ParentChanged>(&action)) {
+      OnParent(parent->parent, now, out);
+    } else if (const auto* state = std::get_if<ptp::StateChanged>(&action)) {
+      Log(state_log_, Severity::kInfo,
+          absl::StrCat("port state ", ptp::PortStateName(state->from), " -> ",
+                       ptp::PortStateName(state->to), " on ",
+                       ptp::PortEventName(state->why)),
+          now, out);
+    }
+  }
+}
+
+void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
+                            Actions& out) {
+  if (!parent) {
+    authority_.Withdraw(UtcSource::kAnnounce);
+    last_master_line_.reset();
+    return;
+  }
+  authority_.SetPtpTimescale(parent->flags.ptp_timescale);
+  authority_.Set({.source = UtcSource::kAnnounce,
+                  .offset = parent->current_utc_offset,
+                  .pending = PendingOf(parent->flags),
+                  .valid = parent->flags.current_utc_offset_valid});
+  std::string line = MasterLine(*parent);
+  if (last_master_line_ != line) {
+    last_master_line_ = line;
+    Log(master_log_, Severity::kNotice, std::move(line), now, out);
+  }
+}
+
+// What the leap table and the system clock say depends on what time it is.
+void ClientEngine::RefreshClaims() {
+  const auto map = source_.estimator().Map();
+  if (!map || !last_pair_) return;
+  const std::optional<TaiTime> tai = map->Map(last_pair_->local, map->era());
+  if (!tai) return;
+
+  if (const auto offset = leap_table_ ? leap_table_->OffsetAt(*tai) : std::nullopt) {
+    authority_.Set({.source = UtcSource::kLeapFile,
+                    .offset = *offset,
+                    .pending = leap_table_->PendingAt(*tai),
+                    .valid = !leap_table_->ExpiredAt(*tai)});
+  } else {
+    authority_.Withdraw(UtcSource::kLeapFile);
+  }
+
+  // Once we have published, the system clock may follow us and proves nothing
+  // new; what it said before stands. Comparing two scales is the point here.
+  if (ever_published_) return;
+  const TimeDelta ahead = tai->SinceEpoch() - last_pair_->system.SinceEpoch();
+  const int64_t whole = std::llround(std::clamp(ahead.SecondsDouble(), -1e6, 1e6));
+  const bool clear_cut =
+      (ahead - TimeDelta::FromSeconds(whole)).Abs() < TimeDelta::FromMillis(250);
+  const bool vouches = kernel_.synchronized && !kernel_.may_be_ours &&
+                       kernel_.max_error < TimeDelta::FromMillis(100);
+  if (vouches && clear_cut) {
+    authority_.Set(
+        {.source = UtcSource::kSystemClock, .offset = static_cast<int>(whole)});
+  } else {
+    authority_.Withdraw(UtcSource::kSystemClock);
+  }
+}
+
+// Something changed that may allow or forbid a sample.
+void ClientEngine::Consider(MonoTime now, Actions& out) {
+  if (stopped_) return;
+  RefreshClaims();
+  const RawTime at = last_pair_ ? last_pair_->local : RawTime();
+  if (const auto reason = Withheld(View(at, now), authority_)) {
+    Withhold(*reason, now, out);
+    return;
+  }
+  const bool due =
+      std::any_of(outputs_.begin(), outputs_.end(),
+                  [now](const auto& output) { return output.limit.Due(now); });
+  if (due) out.push_back(ReadCrossTimestamp{});
+}
+
+void ClientEngine::PublishSample(const RefclockSample& sample, MonoTime now,
+                                 Actions& out) {
+  if (!publishing_) {
+    Log(gate_log_, Severity::kNotice,
+        absl::StrFormat("publishing: offset %+d ns, error bound %d ns, UTC offset %s",
+                        sample.Offset().Nanos(), sample.error_bound.Nanos(),
+                        UtcVerdictName(authority_.verdict())),
+        now, out);
+  }
+  publishing_ = ever_published_ = true;
+  withheld_.reset();
+  last_sample_ = sample;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (!outputs_[i].limit.Allow(now)) continue;
+    ++outputs_[i].samples;
+    ++samples_;
+    outputs_[i].last = now;
+    out.push_back(Publish{i, sample});
+  }
+}
+
+void ClientEngine::Withhold(WithholdReason reason, MonoTime now, Actions& out) {
+  if (stopped_) return;
+  ++withheld_counts_[static_cast<size_t>(reason)];
+  if (!Withdraws(reason)) return;
+  if (withheld_ != reason) {
+    const WithholdReasonText& text = kWithholdReasons[static_cast<size_t>(reason)];
+    Log(gate_log_, publishing_ ? Severity::kWarning : Severity::kNotice,
+        absl::StrCat(publishing_ ? "publication ended: " : "not publishing: ",
+                     text.name, ": ", text.sentence),
+        now, out);
+  }
+  withheld_ = reason;
+  if (publishing_) WithdrawAll(out);
+}
+
+void ClientEngine::WithdrawAll(Actions& out) {
+  publishing_ = false;
+  for (size_t i = 0; i < outputs_.size(); ++i) out.push_back(Withdraw{i});
+}
+
+void ClientEngine::Log(LogLimit& limit, Severity severity, std::string text,
+                       MonoTime now, Actions& out) {
+  if (!limit.Allow(now.SinceEpoch().SecondsDouble())) return;
+  if (const uint64_t missing = limit.TakeSuppressed(); missing > 0) {
+    absl::StrAppend(&text, " (", missing, " lines like this left out)");
+  }
+  out.push_back(WriteLog{{severity, std::move(text)}});
+}
+
+// ---- Status.
+
+StatusReport ClientEngine::Status(MonoTime now) const {
+  const OffsetEstimator& estimator = source_.estimator();
+  StatusReport report;
+  report.role = "client";
+  report.state = ptp::PortStateName(source_.port().state());
+  report.interface = config_.ptp.interface;
+  report.timestamping = "software";
+  report.transport = TransportName(config_.ptp.transport);
+  report.domain = config_.ptp.domain;
+  if (const auto& parent = source_.port().parent()) {
+    report.grandmaster = {.identity = parent->grandmaster.ToString(),
+                          .clock_class = parent->quality.clock_class,
+                          .clock_accuracy = parent->quality.clock_accuracy,
+                          .priority1 = parent->priority1,
+                          .steps_removed = parent->steps_removed};
+  }
+  if (last_sample_ && publishing_)
+    report.offset_ns = last_sample_->Offset().NanosDouble();
+  if (estimator.ready() && last_pair_) {
+    report.path_delay_ns = estimator.mean_path_delay().NanosDouble();
+    report.jitter_ns = estimator.Jitter(last_pair_->local).NanosDouble();
+    report.error_bound_ns = estimator.ErrorBound(last_pair_->local).NanosDouble();
+    report.frequency_ppb = estimator.frequency_ppb();
+  }
+  if (const auto offset = authority_.offset()) report.utc.offset = offset->seconds();
+  report.utc.verdict = UtcVerdictName(authority_.verdict());
+  report.utc.leap = LeapName(authority_.leap());
+  for (const UtcClaim& claim : authority_.claims()) {
+    report.utc.claims.push_back({.source = UtcSourceName(claim.source),
+                                 .offset = claim.offset,
+                                 .valid = claim.valid,
+                                 .leap = LeapName(claim.pending)});
+  }
+  report.publishing = publishing_;
+  if (withheld_) report.withheld = WithholdReasonName(*withheld_);
+
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    StatusReport::Output output;
+    if (i < config_.output.shm.size()) {
+      output.type = "shm";
+      output.unit = config_.output.shm[i].unit;
+    } else {
+      output.type = "sock";
+      output.path = config_.output.sock[i - config_.output.shm.size()].path;
+    }
+    output.samples = outputs_[i].samples;
+    if (outputs_[i].last) {
+      output.last_age_s = absl::ToDoubleSeconds(ToDuration(now - *outputs_[i].last));
+    }
+    report.outputs.push_back(std::move(output));
+  }
+
+  auto count = [&report](std::string name, uint64_t value) {
+    report.counters.emplace_back(std::move(name), value);
+  };
+  count("frames", frames_);
+  count("samples", samples_);
+  const OffsetEstimator::Counters& measured = estimator.counters();
+  count("measurements", measured.measurements);
+  count("outliers", measured.outliers);
+  count("clock_moves", measured.clock_moves);
+  count("path_moves", measured.path_moves);
+  count("one_way_moves", measured.one_way_moves);
+  count("relevels", measured.relevels);
+  count("drift_alarms", measured.drift_alarms);
+  count("out_of_order", measured.out_of_order);
+  for (const auto& text : ptp::kDropReasons) {
+    count(absl::StrCat("dropped.", text.name),
+          dropped_[static_cast<size_t>(text.reason)]);
+  }
+  for (const auto& text : kWithholdReasons) {
+    count(absl::StrCat("withheld.", text.name),
+          withheld_counts_[static_cast<size_t>(text.reason)]);
+  }
+  return report;
+}
+
+}  // namespace bridge
