@@ -1,0 +1,370 @@
+#include "bridge/sim/world.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bridge/refclock/sample_format.h"
+#include "bridge/time/waiting.h"
+
+namespace bridge::sim {
+namespace {
+
+constexpr int64_t kStartUnix = 1'795'262'400;  // 2026-11-21 12:00:00 UTC.
+constexpr auto kStart = TaiTime::FromNanos((kStartUnix + kTaiMinusUtc) * 1'000'000'000);
+// The machine has been up for a while, and its crystal owes nothing to TAI.
+constexpr auto kRawAtStart = RawTime::FromNanos(86'400'123'456'789);
+constexpr ptp::PortIdentity kSlave{{0x00aa'bbff'fecc'ddee}, 1};
+
+// The one row that matters today, and an expiry far ahead.
+std::string LeapList() {
+  return absl::StrCat("#$ 3676924800\n#@ 9999999999\n3692217600 ", kTaiMinusUtc, "\n");
+}
+
+Config Complete(Config config) {
+  if (config.ptp.interface.empty()) config.ptp.interface = "sim0";
+  if (config.output.shm.empty()) config.output.shm.push_back({});
+  return config;
+}
+
+}  // namespace
+
+World::World(Scenario scenario)
+    : scenario_(std::move(scenario)),
+      rng_(scenario_.seed),
+      start_(kStart),
+      now_(kStart),
+      oscillator_(scenario_.oscillator, kStart, kRawAtStart, rng_.Fork()),
+      system_(kRawAtStart,
+              UtcTime::FromNanos(kStartUnix * 1'000'000'000) - scenario_.system_error),
+      link_(scenario_.link, rng_.Fork()),
+      consumer_(scenario_.steering, &segment_) {
+  engine_ =
+      std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
+  for (const GrandmasterSettings& settings : scenario_.grandmasters) {
+    grandmasters_.push_back(std::make_unique<Grandmaster>(settings));
+    ScheduleMaster(grandmasters_.size() - 1);
+  }
+  After(TimeDelta(), [this] {
+    Actions actions;
+    if (scenario_.leap_list)
+      engine_->OnLeapFile(LeapTable::Parse(LeapList()), Mono(), actions);
+    engine_->OnKernelClock(scenario_.kernel, Mono(), actions);
+    engine_->OnPair(ReadPair(), Mono(), actions);
+    engine_->OnLink(true, Mono(), actions);
+    CarryOut(actions);
+    ScheduleDeadline();
+  });
+  // The consumer's second is its own, not the master's.
+  for (int64_t second = 1; second <= absl::ToInt64Seconds(scenario_.duration) + 1;
+       ++second) {
+    At(absl::Milliseconds(1000 * second + 333),
+       [this] { consumer_.Poll(ReadSystem(), ReadRaw(), system_); });
+  }
+  if (scenario_.script) scenario_.script(*this);
+}
+
+// ---- Time.
+
+void World::RunFor(absl::Duration duration) {
+  const TaiTime end = now_ + ToTimeDelta(duration);
+  while (!queue_.empty() && queue_.next() <= end) Step();
+  now_ = end;
+}
+
+bool World::RunUntil(const std::function<bool()>& done, absl::Duration deadline) {
+  const TaiTime end = now_ + ToTimeDelta(deadline);
+  while (!done()) {
+    if (queue_.empty() || queue_.next() > end) return false;
+    Step();
+  }
+  return true;
+}
+
+void World::Step() {
+  now_ = queue_.next();
+  queue_.Pop()();
+  ++events_;
+}
+
+void World::At(absl::Duration after, std::function<void()> what) {
+  queue_.At(std::max(now_, start_ + ToTimeDelta(after)), std::move(what));
+}
+
+void World::After(TimeDelta delay, std::function<void()> what) {
+  queue_.At(now_ + delay, std::move(what));
+}
+
+absl::Duration World::age() const { return ToDuration(now_ - start_); }
+
+UtcTime World::TrueUtc() const {
+  return UtcTime() + (now_.SinceEpoch() - TimeDelta::FromSeconds(kTaiMinusUtc));
+}
+
+double World::SystemClockError() { return (TrueUtc() - ReadSystem()).NanosDouble(); }
+
+// As measured with vDSO readings: tight as a rule, now and then interrupted.
+CrossTimestamp<Raw> World::ReadPair() {
+  const bool interrupted = rng_.Chance(0.01);
+  const double window =
+      interrupted ? 8'000 * rng_.Uniform() : 150 + 40 * rng_.Uniform();
+  const double off = window * (rng_.Uniform() - 0.5) / (interrupted ? 1 : 3);
+  return {.local = ReadRaw(),
+          .system = ReadSystem() + TimeDelta::FromNanosDouble(off),
+          .window = TimeDelta::FromNanosDouble(window)};
+}
+
+// ---- Masters.
+
+void World::ScheduleMaster(size_t i) {
+  const auto first = [this] {
+    return TimeDelta::FromNanosDouble(1e9 * rng_.Uniform());
+  };
+  After(first(), [this, i] { SendAnnounce(i); });
+  After(first(), [this, i] { SendSync(i); });
+}
+
+void World::SendAnnounce(size_t i) {
+  Grandmaster& master = *grandmasters_[i];
+  if (master.alive()) ToSlave(master.AnnounceMessage());
+  After(
+      TimeDelta::FromNanosDouble(std::exp2(master.settings().announce_interval) * 1e9),
+      [this, i] { SendAnnounce(i); });
+}
+
+void World::SendSync(size_t i) {
+  Grandmaster& master = *grandmasters_[i];
+  if (master.alive()) {
+    const ptp::Message sync = master.SyncMessage(now_);
+    const bool late = master.settings().follow_up_first;
+    ToSlave(sync, late ? TimeDelta::FromMicros(500) : TimeDelta());
+    if (!master.settings().one_step) {
+      const ptp::Message follow_up = master.FollowUpMessage(sync.header, now_);
+      After(TimeDelta::FromMicros(late ? 20 : 150),
+            [this, follow_up] { ToSlave(follow_up); });
+    }
+  }
+  After(TimeDelta::FromNanosDouble(std::exp2(master.settings().sync_interval) * 1e9),
+        [this, i] { SendSync(i); });
+}
+
+void World::AtMaster(size_t i, const ptp::Message& request) {
+  Grandmaster& master = *grandmasters_[i];
+  if (!master.alive() || request.header.domain != master.settings().domain) return;
+  if (const auto response = master.DelayResponse(request, now_)) {
+    After(TimeDelta::FromMicros(80), [this, response] { ToSlave(*response); });
+  } else if (const auto peer = master.PdelayResponse(request, now_)) {
+    After(TimeDelta::FromMicros(80), [this, i, peer, request] {
+      ToSlave(*peer);
+      const ptp::Message follow_up = grandmasters_[i]->PdelayFollowUp(request, now_);
+      After(TimeDelta::FromMicros(80), [this, follow_up] { ToSlave(follow_up); });
+    });
+  }
+}
+
+// ---- The cable.
+
+// `held`: how long the frame waits between its stamp and the program.
+void World::ToSlave(const ptp::Message& message, TimeDelta held) {
+  std::array<uint8_t, ptp::kMaxPlainMessage> buffer;
+  const auto written = ptp::SerializeMessage(message, buffer);
+  if (written.empty()) Violated("a message of the simulated master does not serialise");
+  const bool event = ptp::IsEvent(message.header.type);
+  for (const TimeDelta delay : link_.Deliver(Direction::kToSlave)) {
+    After(delay, [this, octets = std::vector(written.begin(), written.end()), event,
+                  held] {
+      std::optional<UtcTime> stamp;
+      if (event) stamp = ReadSystem();
+      After(held, [this, octets, stamp] {
+        arrivals_.push_back({octets, stamp});
+        WakeTurn(TimeDelta::FromNanosDouble(20'000 + 30'000 * rng_.Exponential()));
+      });
+    });
+  }
+}
+
+void World::Inject(std::vector<uint8_t> octets, bool stamped) {
+  std::optional<UtcTime> stamp;
+  if (stamped) stamp = ReadSystem();
+  arrivals_.push_back({std::move(octets), stamp});
+  WakeTurn(TimeDelta::FromMicros(20));
+}
+
+void World::FromSlave(const ptp::Send& send) {
+  const auto parsed = ptp::ParseMessage(std::span(send.octets).first(send.size));
+  if (!std::holds_alternative<ptp::Message>(parsed)) {
+    Violated("the slave sent octets that do not parse");
+    return;
+  }
+  const ptp::Message message{
+      std::get<ptp::Message>(parsed).header, std::get<ptp::Message>(parsed).body, {}};
+  After(TimeDelta::FromNanosDouble(3'000 + 2'000 * rng_.Uniform()),
+        [this, message, token = send.token] {
+          if (ptp::IsEvent(message.header.type) &&
+              !rng_.Chance(scenario_.transmit_stamp_loss)) {
+            const UtcTime stamp = ReadSystem();
+            After(TimeDelta::FromMicros(25), [this, token, stamp] {
+              transmitted_.push_back({token, stamp});
+              WakeTurn(TimeDelta::FromMicros(20));
+            });
+          }
+          for (const TimeDelta delay : link_.Deliver(Direction::kToMaster)) {
+            After(delay, [this, message] {
+              for (size_t i = 0; i < grandmasters_.size(); ++i) AtMaster(i, message);
+            });
+          }
+        });
+}
+
+void World::SetLinkUp(bool up) {
+  link_.set_up(up);
+  Actions actions;
+  engine_->OnLink(up, Mono(), actions);
+  CarryOut(actions);
+  ScheduleDeadline();
+}
+
+void World::StepSystemClock(TimeDelta by) { system_.Step(ReadRaw(), by); }
+
+// ---- The loop of the daemon.
+
+void World::WakeTurn(TimeDelta latency) {
+  const TaiTime when = now_ + latency;
+  if (turn_at_ && *turn_at_ <= when) return;
+  turn_at_ = when;
+  queue_.At(when, [this, when] {
+    if (turn_at_ != when) return;  // An earlier turn has done the work.
+    turn_at_.reset();
+    Turn();
+  });
+}
+
+void World::Turn() {
+  const MonoTime now = Mono();
+  Actions actions;
+  if (!arrivals_.empty() || !transmitted_.empty()) {
+    engine_->OnPair(ReadPair(), now, actions);
+    CarryOut(actions);
+  }
+  for (const Arrival& arrival : std::exchange(arrivals_, {})) {
+    engine_->OnFrame(arrival.octets, arrival.stamp, now, actions);
+    CarryOut(actions);
+  }
+  for (const Transmitted& sent : std::exchange(transmitted_, {})) {
+    engine_->OnTransmitted(sent.token, sent.stamp, now, actions);
+    CarryOut(actions);
+  }
+  if (const auto deadline = engine_->Deadline(); deadline && now >= *deadline) {
+    engine_->OnTime(now, actions);
+    CarryOut(actions);
+    if (const auto next = engine_->Deadline(); next && *next <= now) {
+      Violated("the deadline has not moved although OnTime was called");
+      return;
+    }
+  }
+  ScheduleDeadline();
+}
+
+void World::ScheduleDeadline() {
+  const auto deadline = engine_->Deadline();
+  if (!deadline) return;
+  // The local clock may run slow: come a little late rather than early.
+  const TimeDelta wait =
+      std::max(*deadline - Mono(), TimeDelta()) + TimeDelta::FromMicros(60);
+  const TaiTime when = now_ + wait;
+  if (deadline_at_ && *deadline_at_ <= when && *deadline_at_ > now_) return;
+  deadline_at_ = when;
+  queue_.At(when, [this, when] {
+    if (deadline_at_ != when) return;
+    deadline_at_.reset();
+    Turn();
+  });
+}
+
+// Actions that follow from ReadCrossTimestamp are appended and so done in order.
+void World::CarryOut(Actions& actions) {
+  for (size_t i = 0; i < actions.size(); ++i) {
+    const Action action = actions[i];
+    if (const auto* send = std::get_if<SendMessage>(&action)) {
+      FromSlave(*send);
+    } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
+      engine_->OnCrossTimestamp(ReadPair(), Mono(), actions);
+    } else if (const auto* publish = std::get_if<Publish>(&action)) {
+      OnPublish(publish->sample);
+    } else if (std::holds_alternative<Withdraw>(action)) {
+      writer_.Withdraw();
+    } else if (const auto* line = std::get_if<WriteLog>(&action)) {
+      log_.push_back(
+          absl::StrFormat("%9.3f %s", absl::ToDoubleSeconds(age()), line->line.text));
+    }
+  }
+  actions.clear();
+  if (engine_->withheld() && valid_in_segment()) {
+    Violated("the segment is valid while publication is withheld");
+  }
+  if (segment_.count % 2 != 0) Violated("the segment's count is odd between writes");
+}
+
+void World::OnPublish(const RefclockSample& sample) {
+  writer_.Write(ToShmSample(sample));
+  const double truth_ns = (TrueUtc() - ReadSystem()).NanosDouble();
+  const PublishedSample published{.when = now_,
+                                  .error_ns = sample.Offset().NanosDouble() - truth_ns,
+                                  .bound_ns = sample.error_bound.NanosDouble(),
+                                  .leap = sample.leap};
+  if (!samples_.empty() && samples_.back().when >= published.when) {
+    Violated("two samples at one instant");
+  }
+  samples_.push_back(published);
+}
+
+void World::Violated(const std::string& what) {
+  if (violations_.size() < 20) {
+    violations_.push_back(
+        absl::StrFormat("%.6f s: %s", absl::ToDoubleSeconds(age()), what));
+  }
+}
+
+// ---- Questions.
+
+size_t World::SamplesSince(absl::Duration since) const {
+  const TaiTime from = start_ + ToTimeDelta(since);
+  return static_cast<size_t>(
+      std::count_if(samples_.begin(), samples_.end(),
+                    [from](const PublishedSample& s) { return s.when >= from; }));
+}
+
+double World::WorstError(absl::Duration since) const {
+  double worst = 0;
+  for (const PublishedSample& sample : samples_) {
+    if (sample.when < start_ + ToTimeDelta(since)) continue;
+    worst = std::max(worst, std::fabs(sample.error_ns));
+  }
+  return worst;
+}
+
+double World::RmsError(absl::Duration since) const {
+  double sum = 0;
+  size_t count = 0;
+  for (const PublishedSample& sample : samples_) {
+    if (sample.when < start_ + ToTimeDelta(since)) continue;
+    sum += sample.error_ns * sample.error_ns;
+    ++count;
+  }
+  return count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));
+}
+
+size_t World::BoundViolations() const {
+  return static_cast<size_t>(std::count_if(
+      samples_.begin(), samples_.end(),
+      [](const PublishedSample& s) { return std::fabs(s.error_ns) > s.bound_ns; }));
+}
+
+std::string World::Replay() const {
+  return absl::StrCat("refclockctl simulate --scenario ", scenario_.name, " --seed ",
+                      scenario_.seed);
+}
+
+}  // namespace bridge::sim

@@ -1,0 +1,153 @@
+// bridge/sim/world.h
+//
+// The other executor: a whole network in one process and in virtual time, around
+// the same engine that ships. The world knows the truth, so a test can hold
+// every published sample against it.
+//
+//   World world(Scenario{.seed = 7, .link = {.loss = 0.2}});
+//   world.RunFor(absl::Seconds(60));
+//   EXPECT_THAT(world.violations(), IsEmpty()) << world.Replay();
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "bridge/engine/client_engine.h"
+#include "bridge/sim/consumer.h"
+#include "bridge/sim/event_queue.h"
+#include "bridge/sim/grandmaster.h"
+#include "bridge/sim/link.h"
+#include "bridge/sim/oscillator.h"
+#include "bridge/sim/system_clock.h"
+#include "shm/segment_writer.h"
+
+namespace bridge::sim {
+
+class World;
+
+struct Scenario {
+  std::string name = "unnamed";
+  std::string about;  // One line for a reader.
+  uint64_t seed = 1;
+  Config config;  // Completed by the World: interface, SHM unit 2.
+  std::vector<GrandmasterSettings> grandmasters{GrandmasterSettings{}};
+  LinkSettings link;
+  OscillatorSettings oscillator{.ppm = 10};
+  Steering steering = Steering::kNone;
+  TimeDelta system_error = TimeDelta::FromMillis(5);  // At the start.
+  KernelClock kernel;
+  bool leap_list = true;           // A current leap-seconds.list is at hand.
+  double transmit_stamp_loss = 0;  // Share of TX stamps that never come.
+  absl::Duration duration = absl::Minutes(2);
+  std::function<void(World&)> script;  // Schedules what goes wrong.
+};
+
+struct PublishedSample {
+  TaiTime when;     // True time.
+  double error_ns;  // Sample minus truth.
+  double bound_ns;  // What it claimed.
+  LeapIndicator leap;
+};
+
+class World {
+ public:
+  explicit World(Scenario scenario);
+
+  void RunFor(absl::Duration duration);
+  // False when the deadline came first.
+  bool RunUntil(const std::function<bool()>& done, absl::Duration deadline);
+  // Runs `what` when the world is `after` old.
+  void At(absl::Duration after, std::function<void()> what);
+
+  // ---- What a script may do.
+  Grandmaster& grandmaster(size_t i = 0) { return *grandmasters_[i]; }
+  Link& link() { return link_; }
+  void SetLinkUp(bool up);
+  void StepSystemClock(TimeDelta by);
+  // Hands these octets to the slave as they are, with or without a stamp.
+  void Inject(std::vector<uint8_t> octets, bool stamped);
+  ClientEngine& engine() { return *engine_; }
+  Oscillator& oscillator() { return oscillator_; }
+  Rng& rng() { return rng_; }
+
+  // ---- What a test may ask.
+  const Scenario& scenario() const { return scenario_; }
+  absl::Duration age() const;
+  const std::vector<PublishedSample>& samples() const { return samples_; }
+  size_t SamplesSince(absl::Duration age) const;
+  double WorstError(absl::Duration since = absl::ZeroDuration()) const;  // ns
+  double RmsError(absl::Duration since) const;                           // ns
+  size_t BoundViolations() const;
+  // True time minus system time now, ns.
+  double SystemClockError();
+  const Consumer& consumer() const { return consumer_; }
+  // Invariants that did not hold, in words.
+  const std::vector<std::string>& violations() const { return violations_; }
+  const std::vector<std::string>& log() const { return log_; }
+  bool valid_in_segment() const { return segment_.valid != 0; }
+  uint64_t events() const { return events_; }
+  // The command that plays this run again.
+  std::string Replay() const;
+
+ private:
+  struct Arrival {
+    std::vector<uint8_t> octets;
+    std::optional<UtcTime> stamp;
+  };
+  struct Transmitted {
+    ptp::TxToken token;
+    UtcTime stamp;
+  };
+
+  void Step();
+  void ScheduleMaster(size_t i);
+  void SendAnnounce(size_t i);
+  void SendSync(size_t i);
+  void ToSlave(const ptp::Message& message, TimeDelta extra_delay = TimeDelta());
+  void FromSlave(const ptp::Send& send);
+  void AtMaster(size_t i, const ptp::Message& request);
+  void Turn();
+  void WakeTurn(TimeDelta latency);
+  void ScheduleDeadline();
+  void CarryOut(Actions& actions);
+  void OnPublish(const RefclockSample& sample);
+  void Violated(const std::string& what);
+
+  RawTime ReadRaw() { return oscillator_.Read(now_); }
+  MonoTime Mono() { return MonoTime::FromNanos(ReadRaw().Nanos()); }
+  UtcTime ReadSystem() { return system_.Read(ReadRaw()); }
+  UtcTime TrueUtc() const;
+  CrossTimestamp<Raw> ReadPair();
+  void After(TimeDelta delay, std::function<void()> what);
+
+  Scenario scenario_;
+  Rng rng_;
+  TaiTime start_;
+  TaiTime now_;
+  EventQueue queue_;
+  Oscillator oscillator_;
+  SystemClock system_;
+  Link link_;
+  std::vector<std::unique_ptr<Grandmaster>> grandmasters_;
+  ntpshm::Segment segment_{};
+  ntpshm::SegmentWriter writer_{&segment_};
+  Consumer consumer_;
+  std::unique_ptr<ClientEngine> engine_;
+
+  std::vector<Arrival> arrivals_;
+  std::vector<Transmitted> transmitted_;
+  std::optional<TaiTime> turn_at_;
+  std::optional<TaiTime> deadline_at_;
+
+  std::vector<PublishedSample> samples_;
+  std::vector<std::string> violations_;
+  std::vector<std::string> log_;
+  uint64_t events_ = 0;
+};
+
+}  // namespace bridge::sim
