@@ -50,9 +50,9 @@ std::vector<std::string> Names() {
 INSTANTIATE_TEST_SUITE_P(Seeds, EveryScenario,
                          ::testing::Combine(::testing::ValuesIn(Names()),
                                             ::testing::Values(1u, 2u, 3u, 4u)),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param) + "_" +
-                                              std::to_string(std::get<1>(info.param));
+                         [](const auto& test) {
+                           std::string name = std::get<0>(test.param) + "_" +
+                                              std::to_string(std::get<1>(test.param));
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
@@ -185,8 +185,8 @@ TEST_P(ClosedLoop, SettlesAndStaysQuiet) {
 INSTANTIATE_TEST_SUITE_P(Consumers, ClosedLoop,
                          ::testing::Values("loop-slew-500", "loop-slew-1000",
                                            "loop-step"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& test) {
+                           std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
