@@ -11,7 +11,8 @@
 // Rules: messageLength is the end of a message; octets behind it are accepted
 // (Ethernet padding, the two octets UDPv6 senders append). versionPTP must be 2;
 // any minorVersionPTP is accepted. Reserved message types, odd or overlong TLVs
-// and nanoseconds of 10^9 or more are refused. No allocation.
+// (and one to three octets left over behind the last one) and nanoseconds of 10^9
+// or more are refused. Reserved fields and bits are ignored. No allocation.
 #pragma once
 
 #include <cstdint>
@@ -68,33 +69,42 @@ struct Header {
   PortIdentity source;  // sourcePortIdentity
   SequenceId sequence;
   LogInterval log_interval = LogInterval::Unspecified();
+  friend bool operator==(const Header&, const Header&) = default;
 };
 
 // An origin or receive timestamp on the wire is an instant of the PTP timescale:
 // TAI, unless the grandmaster announces ptpTimescale = 0.
 struct Sync {
   TaiTime origin;
+  friend bool operator==(const Sync&, const Sync&) = default;
 };
 struct DelayReq {
   TaiTime origin;
+  friend bool operator==(const DelayReq&, const DelayReq&) = default;
 };
 struct PdelayReq {
   TaiTime origin;
+  friend bool operator==(const PdelayReq&, const PdelayReq&) = default;
 };
 struct PdelayResp {
   TaiTime request_receipt;
   PortIdentity requesting_port;
+  friend bool operator==(const PdelayResp&, const PdelayResp&) = default;
 };
 struct FollowUp {
   TaiTime precise_origin;
+  friend bool operator==(const FollowUp&, const FollowUp&) = default;
 };
 struct DelayResp {
   TaiTime receive;
   PortIdentity requesting_port;
+  friend bool operator==(const DelayResp&, const DelayResp&) = default;
 };
 struct PdelayRespFollowUp {
   TaiTime response_origin;
   PortIdentity requesting_port;
+  friend bool operator==(const PdelayRespFollowUp&,
+                         const PdelayRespFollowUp&) = default;
 };
 struct Announce {
   TaiTime origin;
@@ -105,9 +115,11 @@ struct Announce {
   ClockIdentity grandmaster;
   uint16_t steps_removed = 0;
   uint8_t time_source = 0xa0;
+  friend bool operator==(const Announce&, const Announce&) = default;
 };
 struct Signaling {
   PortIdentity target_port;
+  friend bool operator==(const Signaling&, const Signaling&) = default;
 };
 // Body octets 34 to 47; the management TLV follows in Message::tlvs.
 struct Management {
@@ -115,6 +127,7 @@ struct Management {
   uint8_t starting_boundary_hops = 0;
   uint8_t boundary_hops = 0;
   uint8_t action = 0;
+  friend bool operator==(const Management&, const Management&) = default;
 };
 
 using Body = std::variant<Sync, DelayReq, PdelayReq, PdelayResp, FollowUp, DelayResp,
@@ -127,11 +140,16 @@ struct Message {
 };
 
 using ParseResult = std::variant<Message, DropReason>;
+// Gives kTooShort (less than a header), kWrongVersion, kReservedType,
+// kLengthMismatch, kBadTimestamp or kMalformedTlv for what is refused.
 ParseResult ParseMessage(std::span<const uint8_t> octets);
 
 // Writes header and body and then the TLVs' octets verbatim; sets messageLength
-// and the 2008 controlField. Returns the octets written, or an empty span when
-// the buffer is too small or a timestamp does not fit (before 1970, 2^48 s).
+// and the 2008 controlField. The field of a timestamp has no room for a
+// fraction of a nanosecond, which is cut off: put it into the correction. Returns the
+// octets written, or an empty span when the buffer is too small, a timestamp (before
+// 1970, 2^48 s), the correction (2^47 ns) or the length (2^16) does not fit its
+// field, or header.type is not the body's.
 std::span<const uint8_t> SerializeMessage(const Message& message,
                                           std::span<uint8_t> buffer);
 

@@ -49,7 +49,9 @@ class Tlvs {
   };
 
   Tlvs() = default;
-  // Nothing when a length is odd or reaches past the end.
+  // Nothing when a length is odd or reaches past the end, or when one to three
+  // octets are left over: messageLength counts whole TLVs only, so the sender is
+  // confused about its own message. (Padding lies behind messageLength.)
   static std::optional<Tlvs> Parse(std::span<const uint8_t> octets);
 
   Iterator begin() const { return Iterator(octets_); }
