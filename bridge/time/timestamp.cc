@@ -6,8 +6,10 @@ namespace bridge {
 
 template <typename Scale>
 std::string Timestamp<Scale>::ToString() const {
-  const SecondsAndNanos split = Split();
-  return absl::StrFormat("%d.%09d", split.seconds, split.nanos);
+  // Split() goes toward minus infinity: -0.1 s is -1 s and 0.9 s.
+  const char* sign = since_epoch_ < TimeDelta() ? "-" : "";
+  const SecondsAndNanos split = Timestamp(since_epoch_.Abs()).Split();
+  return absl::StrFormat("%s%d.%09d", sign, split.seconds, split.nanos);
 }
 
 template class Timestamp<Tai>;
