@@ -9,11 +9,11 @@
 namespace bridge::ptp {
 namespace {
 
-// Whether `text` has the shape of `pattern`, in which x is any hex digit.
+// Whether `text` has the shape of `pattern`, in which # is any hex digit.
 bool HasShape(absl::string_view text, absl::string_view pattern) {
   if (text.size() != pattern.size()) return false;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool fits = pattern[i] == 'x'
+    const bool fits = pattern[i] == '#'
                           ? absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))
                           : text[i] == pattern[i];
     if (!fits) return false;
@@ -39,10 +39,10 @@ ClockIdentity ClockIdentity::FromMac(const std::array<uint8_t, 6>& mac) {
 }
 
 std::optional<ClockIdentity> ClockIdentity::Parse(absl::string_view text) {
-  if (HasShape(text, "0xxxxxxxxxxxxxxxxx")) {
+  if (HasShape(text, "0x################")) {
     text.remove_prefix(2);
-  } else if (!HasShape(text, "xxxxxx.xxxx.xxxxxx") &&
-             !HasShape(text, "xx:xx:xx:xx:xx:xx:xx:xx")) {
+  } else if (!HasShape(text, "######.####.######") &&
+             !HasShape(text, "##:##:##:##:##:##:##:##")) {
     return std::nullopt;
   }
   ClockIdentity identity;
