@@ -1,0 +1,106 @@
+#include "bridge/os/daemon.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "bridge/os/client_loop.h"
+#include "bridge/os/errno_status.h"
+#include "bridge/os/instance_lock.h"
+#include "bridge/os/log_writer.h"
+#include "bridge/os/signals.h"
+
+namespace bridge::os {
+namespace {
+
+constexpr int kCouldNotStart = 2;
+
+// What was asked for and can't be had is worth a warning, not a refusal: the
+// samples are as right without it, only later.
+void ApplyRealtime(const Config::Realtime& realtime, const LogWriter& log) {
+  if (realtime.priority > 0) {
+    const sched_param parameters{.sched_priority = realtime.priority};
+    if (sched_setscheduler(0, SCHED_FIFO, &parameters) != 0) {
+      log.Write({Severity::kWarning,
+                 std::string(ErrnoStatus(errno, "realtime.priority not applied",
+                                         "it needs CAP_SYS_NICE")
+                                 .message())});
+    }
+  }
+  if (realtime.lock_memory && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    log.Write({Severity::kWarning,
+               std::string(ErrnoStatus(errno, "realtime.lock_memory not applied",
+                                       "it needs CAP_IPC_LOCK")
+                               .message())});
+  }
+}
+
+// Reads the configuration again. True: `config` is another one now.
+bool Reload(const DaemonOptions& options, const LogWriter& log, Config& config) {
+  const auto loaded = options.reload();
+  if (const auto* errors = std::get_if<std::vector<ConfigError>>(&loaded)) {
+    for (const ConfigError& error : *errors) {
+      log.Write({Severity::kError, absl::StrCat("reload: ", error.where, ": ",
+                                                error.what, ": ", error.right)});
+    }
+    log.Write(
+        {Severity::kError, "reload refused: the old configuration stays in force"});
+    return false;
+  }
+  const Config& wanted = std::get<Config>(loaded);
+  const std::vector<std::string> changes = DescribeChanges(config, wanted);
+  for (const std::string& change : changes) {
+    log.Write({Severity::kNotice, absl::StrCat("reload: ", change)});
+  }
+  if (changes.empty()) log.Write({Severity::kNotice, "reload: nothing has changed"});
+  config = wanted;
+  return !changes.empty();
+}
+
+}  // namespace
+
+int RunDaemon(Config config, const DaemonOptions& options) {
+  const LogWriter log;
+  const auto fail = [&log](const absl::Status& status) {
+    log.Write({Severity::kError, std::string(status.message())});
+    return kCouldNotStart;
+  };
+  InstallSignalHandlers();
+  auto lock = InstanceLock::Acquire(config.ptp.interface);
+  if (!lock.ok()) return fail(lock.status());
+  auto loop = ClientLoop::Open(config, options.version);
+  if (!loop.ok()) return fail(loop.status());
+  ApplyRealtime(config.realtime, log);
+  log.Write({Severity::kNotice, absl::StrCat("refclockd ", options.version, " on ",
+                                             config.ptp.interface)});
+  while (true) {
+    (*loop)->Run();
+    if (StopRequested()) break;
+    TakeReloadRequest();
+    const Config before = config;
+    if (!Reload(options, log, config)) continue;
+    // Everything is opened anew: a second of silence, and no half-changed state.
+    loop->reset();
+    if (config.ptp.interface != before.ptp.interface) {
+      auto other = InstanceLock::Acquire(config.ptp.interface);
+      if (!other.ok()) return fail(other.status());
+      lock = std::move(other);
+    }
+    loop = ClientLoop::Open(config, options.version);
+    if (!loop.ok()) {
+      log.Write(
+          {Severity::kError, absl::StrCat("reload failed: ", loop.status().message(),
+                                          "; going back to the old configuration")});
+      config = before;
+      loop = ClientLoop::Open(config, options.version);
+      if (!loop.ok()) return fail(loop.status());
+    }
+  }
+  loop->reset();
+  log.Write({Severity::kNotice, "stopped; nothing is published any more"});
+  return 0;
+}
+
+}  // namespace bridge::os
