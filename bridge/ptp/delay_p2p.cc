@@ -1,0 +1,158 @@
+#include "bridge/ptp/delay_p2p.h"
+
+#include <utility>
+
+#include "bridge/time/waiting.h"
+
+namespace bridge::ptp {
+
+DelayP2p::DelayP2p(const SlavePortSettings& settings, Rng rng)
+    : self_(settings.identity), interval_(settings.delay_interval), rng_(rng) {}
+
+void DelayP2p::Start(MonoTime now, Sender& sender, PortActions& out) {
+  Request(now, sender, out);
+}
+
+void DelayP2p::Stop() {
+  next_request_.reset();
+  exchanges_ = {};
+  answers_ = {};
+  contested_ = suspect_ = false;
+}
+
+void DelayP2p::OnTime(MonoTime now, Sender& sender, PortActions& out) {
+  if (next_request_ && *next_request_ <= now) Request(now, sender, out);
+}
+
+void DelayP2p::Request(MonoTime now, Sender& sender, PortActions& out) {
+  sequence_ = sequence_.Next();
+  const TxToken token = sender.Send(
+      sender.NewMessage(MessageType::kPdelayReq, sequence_, PdelayReq{}), out);
+  auto& x = exchanges_[sequence_.value % kMaxExchanges].emplace();
+  x.sequence = sequence_;
+  x.token = token;
+  x.requested = now;
+  suspect_ = std::exchange(contested_, false);
+  // A little off the beat, lest all ports of a bridge are asked at once.
+  next_request_ = now + rng_.Uniform(0.9, 1.1) * interval_.ToDuration();
+}
+
+DelayP2p::Exchange* DelayP2p::Match(const Header& header,
+                                    const PortIdentity& requesting_port, MonoTime now,
+                                    PortActions& out) {
+  const auto drop = [&out](DropReason reason) {
+    out.push_back(Dropped{reason});
+    return nullptr;
+  };
+  if (requesting_port != self_) return drop(DropReason::kNotForUs);
+  auto& x = exchanges_[header.sequence.value % kMaxExchanges];
+  if (!x || x->sequence != header.sequence || now - kForgetAfter > x->requested) {
+    return drop(DropReason::kUnmatched);
+  }
+  if (x->responder && *x->responder != header.source) {
+    // Something between us forwards Pdelay messages: this is no link (11.4.4).
+    x->spoiled = contested_ = true;
+    return drop(DropReason::kMultipleResponders);
+  }
+  if (x->spoiled) return drop(DropReason::kUnmatched);
+  if (!IsPlausibleCorrection(header.correction)) {
+    return drop(DropReason::kCorrectionOutOfRange);
+  }
+  x->responder = header.source;
+  return &*x;
+}
+
+void DelayP2p::OnPdelayResp(const Header& header, const PdelayResp& response,
+                            std::optional<RawTime> received, MonoTime now,
+                            PortActions& out) {
+  Exchange* x = Match(header, response.requesting_port, now, out);
+  if (!x) return;
+  if (x->t2) return out.push_back(Dropped{DropReason::kDuplicate});
+  if (!received) {
+    x->spoiled = true;
+    return out.push_back(Dropped{DropReason::kNoReceiveTimestamp});
+  }
+  x->t4 = received;
+  x->corrections += header.correction;
+  if (header.flags.two_step) {
+    x->t2 = response.request_receipt;
+  } else {
+    x->t2 = x->t3 = TaiTime();  // t3 - t2 is in the correctionField.
+  }
+  CompleteIfAll(*x, out);
+}
+
+void DelayP2p::OnPdelayRespFollowUp(const Header& header,
+                                    const PdelayRespFollowUp& follow_up, MonoTime now,
+                                    PortActions& out) {
+  Exchange* x = Match(header, follow_up.requesting_port, now, out);
+  if (!x) return;
+  if (x->t3) return out.push_back(Dropped{DropReason::kDuplicate});
+  x->t3 = follow_up.response_origin;
+  x->corrections += header.correction;
+  CompleteIfAll(*x, out);
+}
+
+void DelayP2p::CompleteIfAll(const Exchange& x, PortActions& out) const {
+  // A second answer often comes after the first is complete; so the exchange
+  // after a contested one is not believed either.
+  if (suspect_ || x.spoiled) return;
+  if (!x.t1 || !x.t2 || !x.t3 || !x.t4) return;
+  const TimeDelta round_trip = (*x.t4 - *x.t1) - (*x.t3 - *x.t2) - x.corrections;
+  out.push_back(PeerDelayMeasured{round_trip.Half(), *x.t4});
+}
+
+void DelayP2p::OnPdelayReq(const Header& header, std::optional<RawTime> received,
+                           MonoTime now, Sender& sender, PortActions& out) {
+  if (!received) return out.push_back(Dropped{DropReason::kNoReceiveTimestamp});
+  if (!IsPlausibleCorrection(header.correction)) {
+    return out.push_back(Dropped{DropReason::kCorrectionOutOfRange});
+  }
+  Message response = sender.NewMessage(
+      MessageType::kPdelayResp, header.sequence,
+      PdelayResp{.request_receipt = {}, .requesting_port = header.source});
+  response.header.flags.two_step = true;
+  answers_[oldest_answer_] = Answer{.token = sender.Send(response, out),
+                                    .requested = now,
+                                    .requester = header.source,
+                                    .sequence = header.sequence,
+                                    .t2 = *received,
+                                    .request_correction = header.correction};
+  oldest_answer_ = (oldest_answer_ + 1) % answers_.size();
+}
+
+void DelayP2p::SendFollowUp(const Answer& answer, RawTime t3, Sender& sender,
+                            PortActions& out) {
+  Message follow_up = sender.NewMessage(
+      MessageType::kPdelayRespFollowUp, answer.sequence,
+      PdelayRespFollowUp{.response_origin = {}, .requesting_port = answer.requester});
+  const TimeDelta turnaround = t3 - answer.t2;
+  // The clock was stepped between the stamps: better no answer than a wrong one.
+  if (!IsPlausibleCorrection(turnaround)) return;
+  follow_up.header.correction = turnaround + answer.request_correction;
+  sender.Send(follow_up, out);
+}
+
+bool DelayP2p::OnTransmitted(TxToken token, RawTime sent, MonoTime now, Sender& sender,
+                             PortActions& out) {
+  for (auto& x : exchanges_) {
+    if (!x || x->token != token || now - kForgetAfter > x->requested) continue;
+    if (x->t1) {
+      out.push_back(Dropped{DropReason::kDuplicate});
+    } else {
+      x->t1 = sent;
+      CompleteIfAll(*x, out);
+    }
+    return true;
+  }
+  for (auto& answer : answers_) {
+    if (!answer || answer->token != token) continue;
+    const Answer due = *std::exchange(answer, std::nullopt);
+    if (now - kForgetAfter > due.requested) return false;
+    SendFollowUp(due, sent, sender, out);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace bridge::ptp

@@ -1,0 +1,91 @@
+// bridge/ptp/delay_p2p.h
+//
+// The peer-to-peer delay mechanism (IEEE 1588-2019, 11.4), both sides. As the
+// requester it measures the link, whoever is master; as the responder it lets the
+// neighbour do the same.
+//
+// The responder's stamps are of a clock that shows no TAI, so it answers in the
+// way that needs only their difference: both timestamps zero, t3 - t2 in the
+// correctionField of the Pdelay_Resp_Follow_Up (11.4.2 c) 8).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+
+#include "bridge/base/rng.h"
+#include "bridge/ptp/exchange.h"
+#include "bridge/ptp/message.h"
+#include "bridge/ptp/port_actions.h"
+#include "bridge/ptp/port_settings.h"
+#include "bridge/ptp/sender.h"
+#include "bridge/ptp/types.h"
+#include "bridge/time/timestamp.h"
+
+namespace bridge::ptp {
+
+class DelayP2p {
+ public:
+  DelayP2p(const SlavePortSettings& settings, Rng rng);
+
+  // Start sends the first request.
+  void Start(MonoTime now, Sender& sender, PortActions& out);
+  void Stop();
+
+  // Requester: appends PeerDelayMeasured when an exchange is complete, or Dropped.
+  // Pdelay_Resp and its Follow_Up may come in any order.
+  void OnPdelayResp(const Header& header, const PdelayResp& response,
+                    std::optional<RawTime> received, MonoTime now, PortActions& out);
+  void OnPdelayRespFollowUp(const Header& header, const PdelayRespFollowUp& follow_up,
+                            MonoTime now, PortActions& out);
+  // Responder.
+  void OnPdelayReq(const Header& header, std::optional<RawTime> received, MonoTime now,
+                   Sender& sender, PortActions& out);
+
+  // False: not a token of ours, or forgotten.
+  bool OnTransmitted(TxToken token, RawTime sent, MonoTime now, Sender& sender,
+                     PortActions& out);
+  void OnTime(MonoTime now, Sender& sender, PortActions& out);
+  std::optional<MonoTime> Deadline() const { return next_request_; }
+
+ private:
+  struct Exchange {
+    SequenceId sequence;
+    TxToken token;
+    MonoTime requested;
+    std::optional<PortIdentity> responder;
+    std::optional<RawTime> t1, t4;
+    std::optional<TaiTime> t2, t3;  // Both zero when one-step.
+    TimeDelta corrections;
+    bool spoiled = false;  // Two responders, or no receive timestamp.
+  };
+  // A Pdelay_Resp that waits for its transmit timestamp.
+  struct Answer {
+    TxToken token;
+    MonoTime requested;
+    PortIdentity requester;
+    SequenceId sequence;
+    RawTime t2;
+    TimeDelta request_correction;
+  };
+
+  void Request(MonoTime now, Sender& sender, PortActions& out);
+  // The exchange that `header` belongs to, or nullptr after appending Dropped.
+  Exchange* Match(const Header& header, const PortIdentity& requesting_port,
+                  MonoTime now, PortActions& out);
+  void CompleteIfAll(const Exchange& exchange, PortActions& out) const;
+  void SendFollowUp(const Answer& answer, RawTime t3, Sender& sender, PortActions& out);
+
+  PortIdentity self_;
+  LogInterval interval_;
+  Rng rng_;
+  std::optional<MonoTime> next_request_;
+  SequenceId sequence_;
+  std::array<std::optional<Exchange>, kMaxExchanges> exchanges_;  // By sequenceId.
+  bool contested_ = false;  // Two responders since the latest request ...
+  bool suspect_ = false;    // ... or the one before it.
+  std::array<std::optional<Answer>, kMaxExchanges> answers_;
+  size_t oldest_answer_ = 0;
+};
+
+}  // namespace bridge::ptp

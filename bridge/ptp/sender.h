@@ -1,0 +1,27 @@
+// bridge/ptp/sender.h
+//
+// Gives our messages their header, octets and transmit token.
+#pragma once
+
+#include "bridge/ptp/message.h"
+#include "bridge/ptp/port_actions.h"
+#include "bridge/ptp/port_settings.h"
+#include "bridge/ptp/types.h"
+
+namespace bridge::ptp {
+
+class Sender {
+ public:
+  explicit Sender(const SlavePortSettings& settings);
+
+  // A message of ours, to be completed by the caller.
+  Message NewMessage(MessageType type, SequenceId sequence, const Body& body) const;
+  // Appends a Send. The token is new. |correction| < 2^47 ns.
+  TxToken Send(const Message& message, PortActions& out);
+
+ private:
+  Header header_{};  // What all have in common.
+  TxToken last_token_;
+};
+
+}  // namespace bridge::ptp
