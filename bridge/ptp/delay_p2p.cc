@@ -28,10 +28,11 @@ void DelayP2p::Request(MonoTime now, Sender& sender, PortActions& out) {
   sequence_ = sequence_.Next();
   const TxToken token = sender.Send(
       sender.NewMessage(MessageType::kPdelayReq, sequence_, PdelayReq{}), out);
-  auto& x = exchanges_[sequence_.value % kMaxExchanges].emplace();
-  x.sequence = sequence_;
-  x.token = token;
-  x.requested = now;
+  auto& x = exchanges_[sequence_.value % kMaxExchanges];
+  x = Exchange{};
+  x->sequence = sequence_;
+  x->token = token;
+  x->requested = now;
   suspect_ = std::exchange(contested_, false);
   // A little off the beat, lest all ports of a bridge are asked at once.
   next_request_ = now + rng_.Uniform(0.9, 1.1) * interval_.ToDuration();

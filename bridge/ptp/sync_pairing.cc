@@ -54,7 +54,8 @@ SyncPairing::Exchange& SyncPairing::At(SequenceId sequence, PortActions& out) {
   oldest_ = (oldest_ + 1) % exchanges_.size();
   // One half was lost on the way.
   if (slot && !slot->over) out.push_back(Dropped{DropReason::kUnmatched});
-  slot.emplace().sequence = sequence;
+  slot = Exchange{};
+  slot->sequence = sequence;
   return *slot;
 }
 

@@ -1,0 +1,251 @@
+#include "bridge/ptp/delay_p2p.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/ptp/builders.h"
+
+namespace bridge::ptp {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// The neighbour is 1000 ns away and takes 5000 ns to answer; our clock shows
+// t1 = 100, t4 = 7100.
+class DelayP2pTest : public testing::Test {
+ protected:
+  DelayP2pTest() {
+    PortActions out;
+    delay_.Start(kStart, sender_, out);
+    request_ = All<Send>(out).at(0);
+  }
+
+  Message Response(PortIdentity responder = kMaster) {
+    Message m = From(responder, Parsed(request_).header.sequence.value,
+                     PdelayResp{Tai(1100), kSelf});
+    m.header.flags.two_step = true;
+    return m;
+  }
+  Message FollowUpMessage(PortIdentity responder = kMaster) {
+    return From(responder, Parsed(request_).header.sequence.value,
+                PdelayRespFollowUp{Tai(6100), kSelf});
+  }
+  // All stamps of responses are t4 = 7100.
+  PortActions Hear(const Message& m, std::optional<RawTime> received = Local(7100),
+                   double seconds = 0.1) {
+    PortActions out;
+    if (const auto* response = std::get_if<PdelayResp>(&m.body)) {
+      delay_.OnPdelayResp(m.header, *response, received, After(seconds), out);
+    } else {
+      delay_.OnPdelayRespFollowUp(m.header, std::get<PdelayRespFollowUp>(m.body),
+                                  After(seconds), out);
+    }
+    return out;
+  }
+  PortActions Transmitted(TxToken token, RawTime sent, double seconds = 0.1) {
+    PortActions out;
+    known_ = delay_.OnTransmitted(token, sent, After(seconds), sender_, out);
+    return out;
+  }
+  PortActions T1() { return Transmitted(request_.token, Local(100)); }
+  void NextRequest() {
+    PortActions out;
+    delay_.OnTime(*delay_.Deadline(), sender_, out);
+    request_ = All<Send>(out).at(0);
+  }
+  PortActions AskUs(std::optional<RawTime> received, TimeDelta correction = {}) {
+    Message m = From(kMaster, 77, PdelayReq{});
+    m.header.correction = correction;
+    PortActions out;
+    delay_.OnPdelayReq(m.header, received, After(0.5), sender_, out);
+    return out;
+  }
+  static void ExpectLinkDelay(const PortActions& out, TimeDelta expected) {
+    const auto measured = All<PeerDelayMeasured>(out);
+    ASSERT_EQ(measured.size(), 1u);
+    EXPECT_TRUE(measured[0].mean_link_delay == expected)
+        << measured[0].mean_link_delay.ToString();
+    EXPECT_TRUE(measured[0].at == Local(7100));
+  }
+
+  SlavePortSettings settings_ = Settings(DelayMechanism::kP2P);
+  Sender sender_{settings_};
+  DelayP2p delay_{settings_, Rng(42)};
+  Send request_{};
+  bool known_ = false;
+};
+
+TEST_F(DelayP2pTest, AsksAtStartAndThenAboutOnceAnInterval) {
+  EXPECT_EQ(request_.type, MessageType::kPdelayReq);
+  EXPECT_EQ(request_.size, 54);
+  MonoTime last = kStart;
+  for (int i = 0; i < 100; ++i) {
+    const double gap = (*delay_.Deadline() - last).SecondsDouble();
+    EXPECT_GE(gap, 0.9);
+    EXPECT_LE(gap, 1.1);
+    last = *delay_.Deadline();
+    NextRequest();
+  }
+}
+
+TEST_F(DelayP2pTest, MeasuresTwoStepInAnyOrder) {
+  T1();
+  EXPECT_THAT(Hear(Response()), IsEmpty());
+  ExpectLinkDelay(Hear(FollowUpMessage()), Nanos(1000));
+
+  NextRequest();
+  T1();
+  EXPECT_THAT(Hear(FollowUpMessage()), IsEmpty());
+  ExpectLinkDelay(Hear(Response()), Nanos(1000));
+
+  NextRequest();
+  Hear(Response());
+  Hear(FollowUpMessage());
+  ExpectLinkDelay(T1(), Nanos(1000));
+}
+
+TEST_F(DelayP2pTest, MeasuresOneStep) {
+  T1();
+  Message response = Response();
+  response.header.flags.two_step = false;
+  response.header.correction = Nanos(5000);  // The turnaround.
+  ExpectLinkDelay(Hear(response), Nanos(1000));
+}
+
+TEST_F(DelayP2pTest, TakesOutTheCorrectionsOfBothAnswers) {
+  T1();
+  Message response = Response(), follow_up = FollowUpMessage();
+  response.header.correction = Nanos(200);
+  follow_up.header.correction = Nanos(100);
+  Hear(response);
+  ExpectLinkDelay(Hear(follow_up), Nanos(850));
+}
+
+TEST_F(DelayP2pTest, TwoRespondersSpoilTheExchangeAndTheNext) {
+  T1();
+  Hear(Response());
+  EXPECT_THAT(Drops(Hear(Response(kOther))),
+              ElementsAre(DropReason::kMultipleResponders));
+  EXPECT_THAT(All<PeerDelayMeasured>(Hear(FollowUpMessage())), IsEmpty());
+
+  for (const size_t measured : {0u, 1u}) {
+    NextRequest();
+    T1();
+    Hear(Response());
+    EXPECT_EQ(All<PeerDelayMeasured>(Hear(FollowUpMessage())).size(), measured);
+  }
+}
+
+TEST_F(DelayP2pTest, ASecondResponderIsNoticedAfterTheFirstIsComplete) {
+  T1();
+  Hear(Response());
+  ASSERT_EQ(All<PeerDelayMeasured>(Hear(FollowUpMessage())).size(), 1u);
+  EXPECT_THAT(Drops(Hear(FollowUpMessage(kOther))),
+              ElementsAre(DropReason::kMultipleResponders));
+  NextRequest();
+  T1();
+  Hear(Response());
+  EXPECT_THAT(All<PeerDelayMeasured>(Hear(FollowUpMessage())), IsEmpty());
+}
+
+TEST_F(DelayP2pTest, RefusesAnswersThatDoNotMatch) {
+  Message bad = Response();
+  std::get<PdelayResp>(bad.body).requesting_port = kOther;
+  EXPECT_THAT(Drops(Hear(bad)), ElementsAre(DropReason::kNotForUs));
+  bad = Response();
+  bad.header.sequence = bad.header.sequence.Next();
+  EXPECT_THAT(Drops(Hear(bad)), ElementsAre(DropReason::kUnmatched));
+  bad = Response();
+  bad.header.correction = TimeDelta::FromSeconds(2);
+  EXPECT_THAT(Drops(Hear(bad)), ElementsAre(DropReason::kCorrectionOutOfRange));
+
+  EXPECT_THAT(Drops(Hear(Response())), IsEmpty());
+  EXPECT_THAT(Drops(Hear(Response())), ElementsAre(DropReason::kDuplicate));
+  EXPECT_THAT(Drops(Hear(FollowUpMessage())), IsEmpty());
+  EXPECT_THAT(Drops(Hear(FollowUpMessage())), ElementsAre(DropReason::kDuplicate));
+}
+
+TEST_F(DelayP2pTest, AnAnswerWithoutTimestampEndsTheExchange) {
+  T1();
+  EXPECT_THAT(Drops(Hear(Response(), std::nullopt)),
+              ElementsAre(DropReason::kNoReceiveTimestamp));
+  EXPECT_THAT(Drops(Hear(FollowUpMessage())), ElementsAre(DropReason::kUnmatched));
+}
+
+TEST_F(DelayP2pTest, ForgetsARequestAfterFiveSeconds) {
+  EXPECT_THAT(Drops(Hear(Response(), Local(7100), 5.1)),
+              ElementsAre(DropReason::kUnmatched));
+  Transmitted(request_.token, Local(100), 5.1);
+  EXPECT_FALSE(known_);
+}
+
+TEST_F(DelayP2pTest, CountsASecondStampOfARequest) {
+  T1();
+  EXPECT_TRUE(known_);
+  EXPECT_THAT(Drops(T1()), ElementsAre(DropReason::kDuplicate));
+}
+
+TEST_F(DelayP2pTest, AnswersANeighbourWithTheTurnaroundInTheCorrection) {
+  const auto sends = All<Send>(AskUs(Local(1000), Nanos(7)));
+  ASSERT_EQ(sends.size(), 1u);
+  const Message response = Parsed(sends[0]);
+  EXPECT_EQ(response.header.type, MessageType::kPdelayResp);
+  EXPECT_TRUE(response.header.flags.two_step);
+  EXPECT_EQ(response.header.sequence.value, 77);
+  EXPECT_EQ(std::get<PdelayResp>(response.body).requesting_port, kMaster);
+  EXPECT_TRUE(std::get<PdelayResp>(response.body).request_receipt == TaiTime());
+  EXPECT_TRUE(response.header.correction == TimeDelta());
+
+  const auto follow_ups = All<Send>(Transmitted(sends[0].token, Local(4500), 0.6));
+  ASSERT_EQ(follow_ups.size(), 1u);
+  const Message follow_up = Parsed(follow_ups[0]);
+  EXPECT_EQ(follow_up.header.type, MessageType::kPdelayRespFollowUp);
+  EXPECT_EQ(follow_up.header.sequence.value, 77);
+  EXPECT_EQ(std::get<PdelayRespFollowUp>(follow_up.body).requesting_port, kMaster);
+  EXPECT_TRUE(std::get<PdelayRespFollowUp>(follow_up.body).response_origin ==
+              TaiTime());
+  EXPECT_TRUE(follow_up.header.correction == Nanos(3507));
+
+  Transmitted(sends[0].token, Local(4500), 0.6);
+  EXPECT_FALSE(known_) << "a token is good for one stamp";
+}
+
+TEST_F(DelayP2pTest, OneSideMeasuresWhatTheOtherAnswers) {
+  // Both ends are ours: 1000 ns of link, the far clock 10 s ahead.
+  SlavePortSettings far_settings = settings_;
+  far_settings.identity = kMaster;
+  Sender far_sender(far_settings);
+  DelayP2p far(far_settings, Rng(7));
+  constexpr int64_t kAhead = 10'000'000'000;
+
+  T1();
+  PortActions out;
+  far.OnPdelayReq(Parsed(request_).header, Local(kAhead + 1100), After(0.1), far_sender,
+                  out);
+  const Send response = All<Send>(out).at(0);
+  EXPECT_THAT(Hear(Parsed(response)), IsEmpty());
+  out.clear();
+  far.OnTransmitted(response.token, Local(kAhead + 6100), After(0.1), far_sender, out);
+  ExpectLinkDelay(Hear(Parsed(All<Send>(out).at(0))), Nanos(1000));
+}
+
+TEST_F(DelayP2pTest, DoesNotAnswerWhatItCannotMeasure) {
+  const auto no_stamp = AskUs(std::nullopt);
+  EXPECT_THAT(All<Send>(no_stamp), IsEmpty());
+  EXPECT_THAT(Drops(no_stamp), ElementsAre(DropReason::kNoReceiveTimestamp));
+  EXPECT_THAT(Drops(AskUs(Local(0), TimeDelta::FromSeconds(2))),
+              ElementsAre(DropReason::kCorrectionOutOfRange));
+  // The stamps are of two eras of our clock.
+  const auto sends = All<Send>(AskUs(Local(0)));
+  ASSERT_EQ(sends.size(), 1u);
+  EXPECT_THAT(Transmitted(sends[0].token, Local(int64_t{1} << 60)), IsEmpty());
+}
+
+TEST_F(DelayP2pTest, StopsAsking) {
+  delay_.Stop();
+  EXPECT_EQ(delay_.Deadline(), std::nullopt);
+  EXPECT_THAT(Drops(Hear(Response())), ElementsAre(DropReason::kUnmatched));
+}
+
+}  // namespace
+}  // namespace bridge::ptp
