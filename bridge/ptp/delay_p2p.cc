@@ -51,7 +51,7 @@ DelayP2p::Exchange* DelayP2p::Match(const Header& header,
     return drop(DropReason::kUnmatched);
   }
   if (x->responder && *x->responder != header.source) {
-    // Something between us forwards Pdelay messages: this is no link (11.4.4).
+    // Something between us forwards Pdelay messages: this is no link.
     x->spoiled = contested_ = true;
     return drop(DropReason::kMultipleResponders);
   }

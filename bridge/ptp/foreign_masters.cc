@@ -7,7 +7,7 @@
 namespace bridge::ptp {
 namespace {
 
-// FOREIGN_MASTER_TIME_WINDOW; FOREIGN_MASTER_THRESHOLD is 2 (table 23).
+// FOREIGN_MASTER_TIME_WINDOW; FOREIGN_MASTER_THRESHOLD is 2 (9.3.2.4.4).
 constexpr int kWindowIntervals = 4;
 constexpr uint16_t kMaxStepsRemoved = 255;  // 9.3.2.5 d)
 // The longest announce interval of the default profiles (I.3.2). Longer ones are
