@@ -11,6 +11,7 @@
 // An expired table is not a wrong table: it still vouches for the past.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,12 +32,13 @@ class LeapTable {
     UtcTime since;
     int offset;
   };
-  enum class Hash { kAbsent, kGood, kBad };
+  enum class Hash { kAbsent, kGood };  // A bad one is an error of Parse.
 
   // Errors name the line and say what would be right. Refused: no rows, rows out
-  // of order, offsets that change by other than one second after 1972, malformed
-  // or missing "#@", a "#h" that does not match (a truncated or edited file),
-  // more than 10,000 lines. A list without "#h" is accepted; hash() tells.
+  // of order, before 1972 or not at the start of a UTC month, offsets that change
+  // by other than one second, malformed or missing "#$" or "#@", a "#h" that does
+  // not match (a truncated or edited file), more than 10,000 lines. A list without
+  // "#h" is accepted if its last line is complete; hash() tells.
   static absl::StatusOr<LeapTable> Parse(absl::string_view text);
 
   // TAI-UTC in whole seconds at an instant, keyed on TAI; nothing before the
@@ -44,7 +46,8 @@ class LeapTable {
   // convention, not the kernel's).
   std::optional<int> OffsetAt(TaiTime instant) const;
 
-  // The leap second within the 24 h after `instant`, if the table knows one.
+  // The leap second that ends within the 24 h after `instant`, if the table knows
+  // one; still pending during the leap second itself.
   LeapIndicator PendingAt(TaiTime instant) const;
 
   // The next offset change after `instant`, if the table knows one.
@@ -58,6 +61,9 @@ class LeapTable {
 
  private:
   LeapTable() = default;
+
+  // Of the first row whose offset begins after `instant`.
+  size_t IndexAfter(TaiTime instant) const;
 
   std::vector<Row> rows_;
   UtcTime expires_;

@@ -7,9 +7,12 @@
 //   authority.Set(UtcClaim{.source = UtcSource::kLeapFile, .offset = 37, ...});
 //   if (auto utc = authority.ToUtc(tai)) ...   // both agree: validated
 //
-// Policy `agree` (default): two independent sources agree and none contradicts.
-// A default linuxptp grandmaster announces the right offset with
-// currentUtcOffsetValid = 0, so that bit is evidence and not a gate.
+// Policy `agree` (default): two independent sources agree and no valid claim
+// differs. A default linuxptp grandmaster announces the right offset with
+// currentUtcOffsetValid = 0, and an expired leap table is not a wrong one: claims
+// that are not valid may confirm, but cannot outvote two others who agree.
+// Independent of each other: announce, system-clock, gnss, pin, and leap-file with
+// kernel as one. The whole table of verdicts: README.md of this room.
 #pragma once
 
 #include <array>
@@ -45,9 +48,9 @@ struct UtcClaim {
 
 enum class UtcPolicy {
   kAgree,
-  kTrustGrandmaster,  // The Announce is believed if it says it is valid and no
-                      // other source contradicts it.
-  kPin,               // The operator's offset is used; a contradiction withholds.
+  kTrustGrandmaster,  // The Announce is believed alone if it says it is valid and
+                      // no other source differs; else as kAgree.
+  kPin,               // The operator's offset is used, unless a valid claim differs.
 };
 
 // What the timescale of an Announce with ptpTimescale = 0 carries.
@@ -55,10 +58,10 @@ enum class ArbitraryTimescale { kRefuse, kUtc, kTai };
 
 enum class UtcVerdict {
   kUnknown,      // No source has claimed anything.
-  kProvisional,  // One source only, or only weak ones.
+  kProvisional,  // One independent source only.
   kValidated,
   kContested,  // Two sources contradict each other.
-  kExpired,    // Would be validated, but only by tables that have expired.
+  kExpired,    // The leap table alone, and it has expired.
   kArbitrary,  // ptpTimescale = 0 and utc.arbitrary_timescale = "refuse".
 };
 const char* UtcVerdictName(UtcVerdict verdict);
@@ -98,8 +101,9 @@ class UtcAuthority {
   UtcVerdict verdict() const;
   // The offset, if the policy is satisfied.
   std::optional<ValidatedUtcOffset> offset() const;
-  // Agreed by Announce and another source, else kNone: one false leap bit makes
-  // ntpd insert a leap second at the month's end.
+  // Agreed by two of Announce, leap table and GNSS, and not excluded by a table
+  // that has not expired; else kNone: one false leap bit makes ntpd insert a leap
+  // second at the month's end.
   LeapIndicator leap() const;
   // Present claims, in the order of UtcSource.
   std::vector<UtcClaim> claims() const;
@@ -111,13 +115,21 @@ class UtcAuthority {
   std::optional<UtcTime> ToUtc(TaiTime instant) const;
 
   // Whether `instant` is so close to a UTC month's end at which some present
-  // claim announces a leap second that its UTC is ambiguous: 5 s on each side.
+  // claim announces a leap second, or one has just happened, that its UTC is
+  // ambiguous: 5 s on each side, and the leap second. False without an offset().
   bool NearLeap(TaiTime instant) const;
 
  private:
   Settings settings_;
   std::array<std::optional<UtcClaim>, kUtcSourceCount> claims_;
   bool ptp_timescale_ = true;
+  // A source's offset changed by the leap second it had announced: its flag is
+  // gone by then, but NearLeap() still has to know. Costs 10 s of silence at each
+  // later month's end.
+  bool leap_happened_ = false;
+  // A valid Announce changed its offset with no leap second pending, which is a
+  // fault: until it is withdrawn it is not believed alone.
+  bool announce_jumped_ = false;
 };
 
 }  // namespace bridge
