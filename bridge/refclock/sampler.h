@@ -36,7 +36,8 @@ struct SamplerLimits {
 using SampleOrReason = std::variant<RefclockSample, WithholdReason>;
 
 // The reason that holds whatever the clocks read, or nothing: asked before
-// reading them, and for status.
+// reading them, and for status. Of several the most fundamental; those that only
+// hold (Withdraws() false) come last, here and in MakeSample.
 std::optional<WithholdReason> Withheld(const SourceView& source,
                                        const UtcAuthority& authority);
 
@@ -54,10 +55,12 @@ absl::Duration SyncAgeLimit(absl::Duration sync_interval);
 // log2 seconds, rounded up, of the jitter; -30 to 0.
 int PrecisionFromJitter(TimeDelta jitter);
 
-// Lets at most `rate` samples a second through per output: evenly, without
-// drifting from the Sync rhythm, and never two with the same system time.
+// Lets at most `rate` samples a second through per output, averaged over a few
+// seconds: without drifting from the Sync rhythm, never two within half an interval
+// and so never two in one turn of the loop.
 class RateLimit {
  public:
+  // More than 0.
   explicit RateLimit(double samples_per_second);
   // Whether a sample may go out now; if so it is counted as sent.
   bool Allow(MonoTime now);
@@ -66,7 +69,8 @@ class RateLimit {
 
  private:
   TimeDelta interval_;
-  std::optional<MonoTime> next_;
+  std::optional<MonoTime> slot_;  // On the grid, that the last sample filled.
+  MonoTime last_;                 // When it really went; meaningful with slot_.
 };
 
 }  // namespace bridge

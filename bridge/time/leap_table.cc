@@ -180,10 +180,10 @@ class Lines {
       return Error(number, "row out of order", "each is later than the one before");
     }
     if (!rows_.empty() && std::abs(row.offset - rows_.back().offset) != 1) {
-      return Error(number,
-                   absl::StrCat("TAI-UTC goes from ", rows_.back().offset, " to ",
-                                row.offset),
-                   "a leap second changes it by one: a row is missing or wrong");
+      return Error(
+          number,
+          absl::StrCat("TAI-UTC goes from ", rows_.back().offset, " to ", row.offset),
+          "a leap second changes it by one: a row is missing or wrong");
     }
     rows_.push_back(row);
     absl::StrAppend(&row_digits_, words[0], words[1]);

@@ -51,8 +51,8 @@ struct Judgement {
   std::optional<int> offset = std::nullopt;  // With kValidated.
 };
 
-// Nobody confirms anybody.
-Judgement JudgeUnconfirmed(const Claims& claims) {
+// No offset is confirmed and undisputed: why.
+Judgement JudgeUnagreed(const Claims& claims) {
   const UtcClaim* first = nullptr;
   bool only_expired_table = true;
   for (const auto& claim : claims) {
@@ -71,12 +71,12 @@ Judgement JudgeAgree(const Claims& claims) {
   for (const auto& claim : claims) {
     if (!claim || claim->offset == agreed) continue;
     if (Vouchers(claims, claim->offset) < 2) continue;
-    if (agreed) return {UtcVerdict::kContested};  // Two camps.
+    if (AnyValidDiffers(claims, claim->offset)) continue;
+    if (agreed) return {UtcVerdict::kContested};  // Two camps, nobody in them valid.
     agreed = claim->offset;
   }
-  if (!agreed) return JudgeUnconfirmed(claims);
-  if (AnyValidDiffers(claims, *agreed)) return {UtcVerdict::kContested};
-  return {UtcVerdict::kValidated, agreed};
+  if (agreed) return {UtcVerdict::kValidated, agreed};
+  return JudgeUnagreed(claims);
 }
 
 Judgement JudgeTrustGrandmaster(const Claims& claims, bool announce_jumped) {

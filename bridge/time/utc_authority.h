@@ -17,7 +17,6 @@
 
 #include <array>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -81,7 +80,7 @@ class UtcAuthority {
  public:
   struct Settings {
     UtcPolicy policy = UtcPolicy::kAgree;
-    std::optional<int> pin;  // Present with policy kPin.
+    std::optional<int> pin = std::nullopt;  // Present with policy kPin.
     ArbitraryTimescale arbitrary = ArbitraryTimescale::kRefuse;
   };
 

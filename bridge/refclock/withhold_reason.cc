@@ -1,0 +1,78 @@
+#include "bridge/refclock/withhold_reason.h"
+
+namespace bridge {
+
+using enum WithholdReason;
+
+const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
+    {kNoMaster, "no-master",
+     "No qualified master is heard. Check the link, domain, transport and "
+     "ptp.allowed_masters; `refclockctl doctor` shows which Announces arrive."},
+    {kNotCalibrated, "not-calibrated",
+     "A master is followed, but the path delay is not measured yet. This ends after a "
+     "few Syncs; if not, the master does not answer delay requests: check ptp.delay "
+     "(e2e or p2p) and firewalls."},
+    {kMeasurementsStale, "measurements-stale",
+     "No good Sync for four of its intervals (at least 2 s). The master stopped, the "
+     "network loses messages or their timestamps are missing: see the counters of "
+     "dropped messages in `refclockctl status`."},
+    {kSuspectMeasurement, "suspect-measurement",
+     "The newest measurements jumped and nobody can tell yet whether the clock moved "
+     "or "
+     "the network was slow. Samples are held for a few Syncs; if it recurs, look for "
+     "load or path changes between here and the master."},
+    {kUtcOffsetUnknown, "utc-offset-unknown",
+     "Nobody has said what TAI-UTC is. Wait for the first Announce, give utc.leap_file "
+     "a readable leap-seconds.list, or set utc.policy = \"pin\" with utc.pin."},
+    {kUtcOffsetUnconfirmed, "utc-offset-unconfirmed",
+     "Only one independent source says what TAI-UTC is, or a lone grandmaster changed "
+     "it without a leap second. Give a second one: install tzdata for utc.leap_file, "
+     "let the grandmaster announce its offset, or pin it with utc.policy = \"pin\"."},
+    {kUtcOffsetContested, "utc-offset-contested",
+     "Sources contradict each other about TAI-UTC; `refclockctl status` names them "
+     "under utc.claims. Correct the wrong one, which often is the grandmaster's "
+     "currentUtcOffset."},
+    {kUtcOffsetExpired, "utc-offset-expired",
+     "Only utc.leap_file says what TAI-UTC is, and it has expired. Update tzdata, or "
+     "let the grandmaster announce its currentUtcOffset."},
+    {kTimescaleArbitrary, "timescale-arbitrary",
+     "The grandmaster announces ptpTimescale = 0, so its time may be UTC, TAI or "
+     "anything. If you know which, set utc.arbitrary_timescale to \"utc\" or \"tai\"; "
+     "better, set the PTP timescale on the grandmaster."},
+    {kNearLeapSecond, "near-leap-second",
+     "A leap second is within seconds, where UTC is ambiguous. Nothing to do: "
+     "publication resumes when the new offset is confirmed."},
+    {kNoCrossTimestamp, "no-cross-timestamp",
+     "The local clock and the system clock could not be read together. Check that "
+     "phc.device exists and that the daemon may open it; the log has the system call's "
+     "error."},
+    {kCrossTimestampWide, "cross-timestamp-wide",
+     "Reading the two clocks was interrupted for too long to be exact. Samples are "
+     "held "
+     "until the next reading; if it recurs, relieve the CPU or set realtime.priority."},
+    {kErrorBoundExceeded, "error-bound-exceeded",
+     "The error may exceed output.max_error. Half the path delay counts as unknown "
+     "asymmetry: set ptp.asymmetry_bound if you know better, or raise "
+     "output.max_error."},
+    {kEpochInsane, "epoch-insane",
+     "The master's time is before the release of this version or after 2100. Set the "
+     "grandmaster's clock: devices without a time source often begin in 1970."},
+    {kSystemClockStepped, "system-clock-stepped",
+     "The system clock was stepped while a sample was made. The next Sync brings a new "
+     "one; if it recurs, two programs set the clock: stop one of them."},
+    {kWrongWholeSecond, "wrong-whole-second",
+     "The result differs by half a second or more from a system clock that something "
+     "else keeps synchronised. Find out which is right: check the grandmaster's time "
+     "and currentUtcOffset, and the NTP daemon's other sources."},
+    {kInterfaceDown, "interface-down",
+     "The network interface is down. Check the cable and ptp.interface; publication "
+     "resumes by itself."},
+    {kStopping, "stopping",
+     "The daemon is stopping. Start it again if that was not intended."},
+}};
+
+const char* WithholdReasonName(WithholdReason reason) {
+  return kWithholdReasons[static_cast<size_t>(reason)].name;
+}
+
+}  // namespace bridge
