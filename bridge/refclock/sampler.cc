@@ -115,7 +115,7 @@ RateLimit::RateLimit(double samples_per_second)
 bool RateLimit::Due(MonoTime now) const {
   if (!slot_) return true;
   const TimeDelta half = interval_.Half();
-  return now >= *slot_ + half && now - last_ >= half && now > last_;
+  return now >= *slot_ + half && now - last_ >= half;
 }
 
 bool RateLimit::Allow(MonoTime now) {

@@ -356,10 +356,24 @@ TEST(RateLimit, KeepsTheAverageWhenTheMastersSecondIsLonger) {
 TEST(RateLimit, DoesNotMakeUpForAnOutage) {
   RateLimit limit(1);
   ASSERT_TRUE(limit.Allow(kStart));
-  const MonoTime back = kStart + TimeDelta::FromSeconds(100);
-  EXPECT_TRUE(limit.Allow(back));
-  EXPECT_FALSE(limit.Allow(back + TimeDelta::FromMillis(125)));
-  EXPECT_FALSE(limit.Allow(back + TimeDelta::FromMillis(375)));
+  int sent = 0;
+  for (int i = 0; i < 10 * 8; ++i) {
+    sent += limit.Allow(kStart + TimeDelta::FromSeconds(100) +
+                        TimeDelta::FromMillis(125 * i));
+  }
+  EXPECT_GE(sent, 10);
+  EXPECT_LE(sent, 11);
+}
+
+TEST(RateLimit, NeverTwoWithinHalfAnInterval) {
+  RateLimit limit(1);
+  ASSERT_TRUE(limit.Allow(kStart));
+  // Late for its slot at 1 s; the slot at 2 s may be filled from 1.5 s on.
+  const MonoTime late = kStart + TimeDelta::FromMillis(1'450);
+  ASSERT_TRUE(limit.Allow(late));
+  EXPECT_FALSE(limit.Allow(late + TimeDelta::FromMillis(125)));
+  EXPECT_FALSE(limit.Allow(late + TimeDelta::FromMillis(499)));
+  EXPECT_TRUE(limit.Allow(late + TimeDelta::FromMillis(500)));
 }
 
 TEST(RateLimit, NeverTwoAtOneInstant) {

@@ -1,6 +1,7 @@
 #include "bridge/time/utc_authority.h"
 
 #include <set>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -10,6 +11,8 @@ namespace bridge {
 namespace {
 
 using enum UtcSource;
+
+static_assert(std::is_trivially_copyable_v<UtcClaim>, "Set() does not allocate");
 
 constexpr int kTrue = 37;
 const UtcAuthority::Settings kAgreePolicy{};
