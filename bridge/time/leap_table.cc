@@ -169,7 +169,7 @@ class Lines {
     if (!second || !offset || *second > kLastSecond ||
         *offset > std::numeric_limits<int16_t>::max()) {
       return Error(number, "not a row",
-                   "\"<NTP second> <TAI-UTC>\" is, as in \"3692217600 37\"");
+                   "\"<NTP second> <TAI-UTC>\" is, as in \"2272060800 10\"");
     }
     if (*second < kFirstRow || !StartsMonth(*second - kNtpToPosix)) {
       return Error(number, absl::StrCat(*second, " is not the start of a UTC month"),
