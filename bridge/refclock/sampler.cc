@@ -11,8 +11,6 @@ constexpr UtcTime kEarliest = UtcTime::FromNanos(1'767'225'600'000'000'000);
 // 2100-01-01 00:00:00 UTC.
 constexpr UtcTime kLatest = UtcTime::FromNanos(4'102'444'800'000'000'000);
 
-constexpr TimeDelta kHalfSecond = TimeDelta::FromMillis(500);
-
 std::optional<WithholdReason> ReasonOf(UtcVerdict verdict) {
   switch (verdict) {
     case UtcVerdict::kUnknown:
@@ -44,10 +42,6 @@ std::optional<WithholdReason> Withdrawn(const SourceView& source,
   return ReasonOf(authority.verdict());
 }
 
-bool WrongWholeSecond(TimeDelta offset, const UtcAuthority& authority) {
-  return authority.claim(UtcSource::kSystemClock) && offset.Abs() >= kHalfSecond;
-}
-
 }  // namespace
 
 std::optional<WithholdReason> Withheld(const SourceView& source,
@@ -71,9 +65,6 @@ SampleOrReason MakeSample(const SourceView& source,
   const auto utc = authority.ToUtc(*tai);
   if (!utc) return WithholdReason::kUtcOffsetUnknown;
   if (*utc < kEarliest || *utc >= kLatest) return WithholdReason::kEpochInsane;
-  if (WrongWholeSecond(*utc - cross->system, authority)) {
-    return WithholdReason::kWrongWholeSecond;
-  }
   if (source.error_bound > limits.max_error) {
     return WithholdReason::kErrorBoundExceeded;
   }

@@ -60,10 +60,6 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kSystemClockStepped, "system-clock-stepped",
      "The system clock was stepped while a sample was made. The next Sync brings a new "
      "one; if it recurs, two programs set the clock: stop one of them."},
-    {kWrongWholeSecond, "wrong-whole-second",
-     "The result differs by half a second or more from a system clock that something "
-     "else keeps synchronised. Find out which is right: check the grandmaster's time "
-     "and currentUtcOffset, and the NTP daemon's other sources."},
     {kInterfaceDown, "interface-down",
      "The network interface is down. Check the cable and ptp.interface; publication "
      "resumes by itself."},

@@ -26,11 +26,10 @@ enum class WithholdReason : uint8_t {
   kErrorBoundExceeded,  // output.max_error.
   kEpochInsane,         // Before the release of this version, or after 2100.
   kSystemClockStepped,  // Between reading and store.
-  kWrongWholeSecond,    // Disagrees by whole seconds with a synchronised clock.
   kInterfaceDown,
   kStopping,
 };
-inline constexpr size_t kWithholdReasonCount = 18;
+inline constexpr size_t kWithholdReasonCount = 17;
 
 struct WithholdReasonText {
   WithholdReason reason;

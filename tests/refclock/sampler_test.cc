@@ -240,20 +240,6 @@ TEST(Sampler, RefusesTimeBeforeThisVersionAndAfter2100) {
   }
 }
 
-TEST(Sampler, RefusesAWholeSecondThatASynchronisedClockContradicts) {
-  World world;
-  world.cross->system = Utc(kNow - 1);
-  ASSERT_EQ(ReasonOf(world.Make()), std::nullopt)
-      << "a clock nobody synchronises may be anywhere";
-
-  world.Claim(UtcSource::kSystemClock, kTaiMinusUtc);
-  EXPECT_EQ(ReasonOf(world.Make()), kWrongWholeSecond);
-  world.cross->system = Utc(kNow) + TimeDelta::FromMillis(500);
-  EXPECT_EQ(ReasonOf(world.Make()), kWrongWholeSecond);
-  world.cross->system = Utc(kNow) + TimeDelta::FromMillis(499);
-  EXPECT_EQ(ReasonOf(world.Make()), std::nullopt);
-}
-
 TEST(Sampler, TheErrorBoundIncludesHalfTheWindow) {
   World world;
   world.cross->window = TimeDelta::FromMicros(100);
