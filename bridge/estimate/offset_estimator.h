@@ -11,10 +11,16 @@
 // Why this one: README.md of this room. Pure; no allocation after construction.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
+#include "bridge/estimate/drift_watch.h"
+#include "bridge/estimate/floor_ring.h"
+#include "bridge/estimate/gate.h"
+#include "bridge/estimate/kalman.h"
+#include "bridge/estimate/noise.h"
+#include "bridge/estimate/supervisor.h"
 #include "bridge/time/clock_map.h"
 
 namespace bridge {
@@ -27,9 +33,9 @@ class OffsetEstimator {
     StampKind stamps = StampKind::kSoftware;
     // delayAsymmetry (IEEE 1588-2019, 7.4.2): positive when master-to-slave is
     // the slower direction; half the difference of the two.
-    TimeDelta delay_asymmetry;
+    TimeDelta delay_asymmetry{};
     // Bound on unknown asymmetry; nothing = half the mean path delay.
-    std::optional<TimeDelta> asymmetry_bound;
+    std::optional<TimeDelta> asymmetry_bound{};
   };
 
   // What happened, for counters and events; never reset.
@@ -81,7 +87,75 @@ class OffsetEstimator {
   const Counters& counters() const;
 
  private:
-  // (left to the implementation)
+  enum Side : size_t { kForward, kReverse };  // Sync; Delay_Req or link delay.
+
+  struct Direction {
+    explicit Direction(double noise_prior) : noise(noise_prior) {}
+
+    struct Residual {
+      RawTime at;
+      double value;
+    };
+    DirectionNoise noise;
+    FloorRing ring;
+    OutlierRun run;
+    std::optional<Residual> previous;  // The last that was used.
+    double excess = 0;                 // ns: a one-way path change.
+    uint64_t used = 0;
+  };
+
+  // A measurement against the filter.
+  struct Judged {
+    Measurement m;
+    double innovation;  // ns
+    double expected;    // ns^2: variance of what was expected.
+    double noise;       // ns^2: variance of the measurement itself.
+    double Variance() const { return expected + noise; }
+    double Sigmas() const;
+  };
+
+  void Add(Side side, const Measurement& m);
+  void Start(Side side, const Measurement& m);
+  bool Advance(RawTime at);
+  Judged Judge(Side side, const Measurement& m) const;
+  void Use(Side side, const Judged& j);
+  void LearnNoise(Direction& direction, const Judged& j, double residual);
+  void WatchDrift(const Judged& j);
+  void OnOutlier(Side side, const Judged& j, bool late);
+  bool Act(const Explanation& explanation);
+  void MoveClock(double dx);
+  void MovePath(double dd);
+  void MoveOneWay(Side side, double by);
+  void ForgetRuns();
+  void Replay();
+  void Supervise();
+  void MoveAnchor();
+
+  bool p2p() const { return reverse_row_.x == 0; }
+  double SecondsAfterState(RawTime at) const { return (at - now_).SecondsDouble(); }
+  double JitterNanos(RawTime now) const;
+
+  Settings settings_;
+  ProcessNoise process_noise_;
+  Counters counters_;
+
+  // Before the first exchange is complete.
+  std::optional<Measurement> first_sync_;
+  std::optional<Measurement> first_link_;
+
+  // The state at `now_`; x is relative to `anchor_`: local - TAI = anchor_ + x.
+  std::optional<Kalman> filter_;
+  RawTime now_;
+  TimeDelta anchor_;
+  Row reverse_row_ = kDelayRow;  // kPeerDelayRow: P2P.
+
+  std::array<Direction, 2> directions_;
+  DriftWatch drift_;
+  Supervisor supervisor_;
+  double suspicion_ = 0;  // ns: the largest unexplained outlier.
+  double interval_ = 0;   // s: mean distance of measurements.
+  int too_old_ = 0;       // In a row.
+  std::optional<RawTime> last_sync_;
 };
 
 }  // namespace bridge

@@ -9,8 +9,9 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
+#include <span>
 
 #include "bridge/time/clock_map.h"
 
@@ -24,21 +25,45 @@ class SteadyTimeBase {
     kStepped,  // CLOCK_REALTIME was stepped since the last pair: a new era.
   };
 
-  // A paired reading, the best of a few. Pairs come in order of `local`.
+  // A paired reading, the best of a few. Pairs come in order of `local`; one
+  // that doesn't advance it is kWide.
   PairVerdict AddPair(const CrossTimestamp<Raw>& pair);
 
   // The stamp on CLOCK_MONOTONIC_RAW; nothing before the first pair, for a stamp
-  // from before the last step, or one further than 10 s from any pair.
+  // from before the last step, or one further than 10 s from any pair. Best read
+  // a pair first: a stamp between two pairs is interpolated, a later one
+  // extrapolated.
   std::optional<RawTime> Carry(UtcTime stamp) const;
 
-  // How often CLOCK_REALTIME was stepped: an instant of it belongs to one era.
+  // An instant of CLOCK_REALTIME belongs to one era: from step to step, and to
+  // Reset(), across which a step would not be seen.
   Era system_era() const;
 
   // For a new start: after a suspend, during which RAW stands still.
   void Reset();
 
  private:
-  // (left to the implementation)
+  static constexpr size_t kPairs = 8;
+  static constexpr size_t kWindows = 15;
+
+  bool Stepped(const CrossTimestamp<Raw>& pair) const;
+  bool Wide(const CrossTimestamp<Raw>& pair);
+  void StartEra(const CrossTimestamp<Raw>& pair);
+  void Keep(const CrossTimestamp<Raw>& pair);
+  double LastSlope() const;
+
+  // Of this era, oldest first.
+  std::span<const CrossTimestamp<Raw>> pairs() const { return {pairs_.data(), count_}; }
+
+  std::array<CrossTimestamp<Raw>, kPairs> pairs_{};
+  size_t count_ = 0;
+  std::array<TimeDelta, kWindows> windows_{};  // The latest, good or not.
+  size_t windows_seen_ = 0;
+  Era era_;
+  // What the old era's clock would have shown when this one began, and this
+  // one's: stamps outside are not ambiguous.
+  std::optional<UtcTime> old_era_end_;
+  UtcTime era_start_;
 };
 
 }  // namespace bridge

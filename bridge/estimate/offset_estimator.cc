@@ -1,0 +1,391 @@
+#include "bridge/estimate/offset_estimator.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace bridge {
+namespace {
+
+using Cause = Explanation::Cause;
+
+constexpr double kSecond = 1e9;  // ns
+constexpr double kMicrosecond = 1e3;
+
+constexpr double kOutlierSigmas = 5;
+// Used measurements of a direction before the gate judges it.
+constexpr uint64_t kBeforeJudging = 3;
+constexpr uint64_t kBeforeHalfDelay = 16;
+// The standard error is for white noise; that of stamps is correlated.
+constexpr double kJitterFactor = 1.3;
+constexpr int kEndlessDisorder = 16;
+constexpr int kClockSetBack = 8;
+
+constexpr double kLongestGap = 86'400;   // s: then nothing is left of the rate.
+constexpr double kOldest = 1;            // s
+constexpr double kLongestExchange = 30;  // s
+constexpr double kLongestDelay = 10 * kSecond;
+constexpr double kNegativeDelay = 3'000 * kMicrosecond;  // 100 ppm of an exchange.
+constexpr double kShortest = 1e-3;                       // s: no division by less.
+
+constexpr double Square(double v) { return v * v; }
+
+// The variance a rate may have at most: 100 ppm.
+double RateVariance(double ns_per_second) {
+  return std::min(Square(ns_per_second), Square(Kalman::kRatePrior));
+}
+
+TimeDelta ToTimeDelta(double ns) {
+  constexpr double kMost = 0x1p62;
+  return TimeDelta::FromNanosDouble(std::clamp(ns, -kMost, kMost));
+}
+
+double NoisePrior(StampKind stamps) {
+  return Square((stamps == StampKind::kHardware ? 1 : 2) * kMicrosecond);
+}
+
+ProcessNoise ProcessNoiseOf(StampKind stamps) {
+  return {.phase = stamps == StampKind::kHardware ? 0.1 : 4.0};
+}
+
+}  // namespace
+
+double OffsetEstimator::Judged::Sigmas() const {
+  return innovation / std::sqrt(Variance());
+}
+
+OffsetEstimator::OffsetEstimator(const Settings& settings)
+    : settings_(settings),
+      process_noise_(ProcessNoiseOf(settings.stamps)),
+      directions_{Direction(NoisePrior(settings.stamps)),
+                  Direction(NoisePrior(settings.stamps))} {}
+
+void OffsetEstimator::Reset() {
+  const Counters counters = counters_;
+  *this = OffsetEstimator(settings_);
+  counters_ = counters;
+}
+
+void OffsetEstimator::AddSync(RawTime t2, TaiTime t1) {
+  const TimeDelta z = t2.SinceEpoch() - t1.SinceEpoch() - settings_.delay_asymmetry;
+  Add(kForward, {t2, z, kSyncRow});
+}
+
+void OffsetEstimator::AddDelay(RawTime t3, TaiTime t4) {
+  const TimeDelta z = t4.SinceEpoch() - t3.SinceEpoch() + settings_.delay_asymmetry;
+  Add(kReverse, {t3, z, kDelayRow});
+}
+
+void OffsetEstimator::AddPeerDelay(RawTime at, TimeDelta mean_link_delay) {
+  Add(kReverse, {at, mean_link_delay, kPeerDelayRow});
+}
+
+void OffsetEstimator::Add(Side side, const Measurement& m) {
+  ++counters_.measurements;
+  if (filter_ && side == kReverse && m.row.x != reverse_row_.x) return;
+  if (filter_ && !Advance(m.at)) return;
+  if (!filter_) {
+    Start(side, m);
+    return;
+  }
+  Direction& direction = directions_[side];
+  const Judged j = Judge(side, m);
+  const double residual = j.innovation + filter_->state().d;  // Without x.
+  const bool judging = direction.used >= kBeforeJudging;
+  if (judging && j.expected < 9 * j.noise) direction.ring.Push(residual);
+  const bool late = direction.ring.IsLate(residual);
+  if (judging && std::abs(j.Sigmas()) > kOutlierSigmas) {
+    OnOutlier(side, j, late);
+  } else if (!late) {
+    direction.run.AddInFamily();
+    if (directions_[kForward].run.length() == 0 &&
+        directions_[kReverse].run.length() == 0) {
+      suspicion_ = 0;
+    }
+    Use(side, j);
+    LearnNoise(direction, j, residual);
+    WatchDrift(j);
+  }
+  Supervise();
+  MoveAnchor();
+}
+
+// The state begins with the newest Sync before the first Delay_Req or, P2P, with
+// the newest Sync and link delay in either order.
+void OffsetEstimator::Start(Side side, const Measurement& m) {
+  if (side == kForward) first_sync_ = m;
+  if (m.row.x == 0) first_link_ = m;
+  if (!first_sync_) return;
+  const bool p2p = first_link_.has_value();
+  if (!p2p && side == kForward) return;
+
+  const Measurement& other = p2p ? *first_link_ : m;
+  const RawTime now = std::max(first_sync_->at, other.at);
+  const double age = (now - first_sync_->at).SecondsDouble();
+  if (age > kLongestExchange || (!p2p && other.at < first_sync_->at)) return;
+  const double r = NoisePrior(settings_.stamps);
+  anchor_ = first_sync_->z;
+  // x of the Sync is 0 now.
+  const Kalman start =
+      p2p ? Kalman::FromLinkDelay(0, other.z.NanosDouble(), age, r, r)
+          : Kalman::FromExchange(0, (other.z + anchor_).NanosDouble(), age, r, r);
+  const double d = start.state().d;
+  if (d < -kNegativeDelay || d > kLongestDelay) return;  // Not of one path.
+  filter_ = start;
+  now_ = now;
+  reverse_row_ = other.row;
+  last_sync_ = first_sync_->at;
+  for (Direction& direction : directions_) direction.used = 1;
+}
+
+// Predicts to `at`; false when it is too old to be used.
+bool OffsetEstimator::Advance(RawTime at) {
+  const double dt = SecondsAfterState(at);
+  if (dt < -kOldest) {
+    ++counters_.out_of_order;
+    // So many in a row: the local clock itself was set back.
+    if (++too_old_ < kClockSetBack) return false;
+    ++counters_.clock_moves;
+    Reset();
+    return true;
+  }
+  too_old_ = 0;
+  if (dt > kLongestGap) {
+    Reset();
+  } else if (dt > 0) {
+    filter_->Predict(dt, process_noise_);
+    now_ = at;
+    interval_ += (dt - interval_) / DriftWatch::kMemory;
+  }
+  return true;
+}
+
+// One older than the state is carried to it with the rate.
+OffsetEstimator::Judged OffsetEstimator::Judge(Side side, const Measurement& m) const {
+  const Direction& direction = directions_[side];
+  const double age = -SecondsAfterState(m.at);
+  const TimeDelta anchor = m.row.x > 0 ? anchor_ : m.row.x < 0 ? -anchor_ : TimeDelta();
+  const double z = (m.z - anchor).NanosDouble() - direction.excess +
+                   m.row.x * filter_->state().y * age;
+  return {m, filter_->Innovation(m.row, z), filter_->Expected(m.row),
+          direction.noise.variance() +
+              Square(m.row.x * age) * filter_->variance(Kalman::kY)};
+}
+
+void OffsetEstimator::Use(Side side, const Judged& j) {
+  filter_->Update(j.m.row, j.innovation, j.noise);
+  ++directions_[side].used;
+  if (side == kForward) last_sync_ = std::max(last_sync_, std::optional(j.m.at));
+}
+
+void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
+                                 double residual) {
+  if (direction.previous) {
+    const double dt = (j.m.at - direction.previous->at).SecondsDouble();
+    // While the rate is unknown the difference would be its.
+    const double by_rate = filter_->variance(Kalman::kY) * dt * dt;
+    if (by_rate < direction.noise.variance() || direction.used > 20) {
+      direction.noise.Add(residual - direction.previous->value);
+    }
+  }
+  direction.previous = {j.m.at, residual};
+}
+
+void OffsetEstimator::WatchDrift(const Judged& j) {
+  if (j.m.row.x == 0) return;
+  const std::optional<double> lean = drift_.Add(j.m.row.x * j.Sigmas());
+  if (!lean) return;
+  ++counters_.drift_alarms;
+  const double bias = *lean * std::sqrt(j.Variance());
+  const double span = std::max(DriftWatch::kMemory * interval_, kShortest);
+  filter_->Doubt(Kalman::kX, Square(bias));
+  filter_->Doubt(Kalman::kY, RateVariance(2 * bias / span));
+}
+
+void OffsetEstimator::OnOutlier(Side side, const Judged& j, bool late) {
+  ++counters_.outliers;
+  OutlierRun& run = directions_[side].run;
+  if (run.length() == 0)
+    directions_[side == kForward ? kReverse : kForward].run.Recount();
+  run.AddOutlier(j.m, j.innovation);
+  if (!late) suspicion_ = std::max(suspicion_, std::abs(j.innovation));
+  const auto explain = p2p() ? ExplainP2p : Explain;
+  if (Act(explain(directions_[kForward].run, directions_[kReverse].run))) return;
+  if (run.length() >= kEndlessDisorder && !late) {
+    filter_->Update(j.m.row, j.innovation, Square(j.innovation));  // A faint pull.
+  }
+}
+
+// Does what the explanation asks for; false when there is none.
+bool OffsetEstimator::Act(const Explanation& explanation) {
+  switch (explanation.cause) {
+    case Cause::kNone:
+      return false;
+    case Cause::kClockMoved:
+      MoveClock(explanation.amount);
+      break;
+    case Cause::kPathMoved:
+      MovePath(explanation.amount);
+      break;
+    case Cause::kForwardMoved:
+      MoveOneWay(kForward, explanation.amount);
+      break;
+    case Cause::kReverseMoved:
+      MoveOneWay(kReverse, explanation.amount);
+      break;
+  }
+  ForgetRuns();
+  return true;
+}
+
+// A step or a jump of the rate, which look alike at first: the measurements
+// decide between the two when they are replayed.
+void OffsetEstimator::MoveClock(double dx) {
+  ++counters_.clock_moves;
+  double span = 0;
+  for (const Direction& direction : directions_) {
+    for (const auto& o : direction.run.remembered()) {
+      span = std::max(span, -SecondsAfterState(o.measurement.at));
+    }
+  }
+  if (std::abs(dx) > kSecond) {  // Far: with an anchor of its own, for resolution.
+    filter_->Shift(dx, 0);
+    MoveAnchor();
+  }
+  filter_->Rewind(span);
+  now_ = now_ - TimeDelta::FromNanosDouble(span * kSecond);
+  filter_->Doubt(Kalman::kX, 4 * Square(std::min(std::abs(dx), kSecond)));
+  filter_->Doubt(Kalman::kY, RateVariance(dx / std::max(span, 1.0)));
+  Replay();
+}
+
+void OffsetEstimator::MovePath(double dd) {
+  ++counters_.path_moves;
+  filter_->Doubt(Kalman::kD, 4 * Square(dd));
+  Replay();
+}
+
+// x stays: nobody can tell how much of a change in one direction it would be,
+// and nothing is. Unless the path gets faster than it ever was: then the old
+// floor was congestion and d was too large by half of it, and x off by that.
+void OffsetEstimator::MoveOneWay(Side side, double by) {
+  ++counters_.one_way_moves;
+  double& excess = directions_[side].excess;
+  excess += by;
+  if (excess >= 0) return;
+  const double h = side == kForward ? 1 : -1;
+  filter_->Shift(h * excess / 2, excess / 2);
+  excess = 0;
+}
+
+// What was remembered is explained now.
+void OffsetEstimator::ForgetRuns() {
+  for (Direction& direction : directions_) {
+    direction.run.Clear();
+    direction.ring.Clear();
+    direction.previous.reset();
+  }
+  drift_.Clear();
+  supervisor_.Clear();
+  suspicion_ = 0;
+}
+
+// Uses the remembered outliers of both directions, in order of time.
+void OffsetEstimator::Replay() {
+  auto forward = directions_[kForward].run.remembered();
+  auto reverse = directions_[kReverse].run.remembered();
+  while (!forward.empty() || !reverse.empty()) {
+    const bool take_forward =
+        reverse.empty() || (!forward.empty() && forward.front().measurement.at <=
+                                                    reverse.front().measurement.at);
+    auto& from = take_forward ? forward : reverse;
+    const Side side = take_forward ? kForward : kReverse;
+    const Measurement& m = from.front().measurement;
+    from = from.subspan(1);
+    if (const double dt = SecondsAfterState(m.at); dt > 0) {
+      filter_->Predict(dt, process_noise_);
+      now_ = m.at;
+    }
+    Use(side, Judge(side, m));
+  }
+}
+
+void OffsetEstimator::Supervise() {
+  if (p2p()) return;  // Each link is measured by itself: no queue is in it.
+  Direction& forward = directions_[kForward];
+  Direction& reverse = directions_[kReverse];
+  const auto correction = supervisor_.Check(forward.ring, reverse.ring, *filter_,
+                                            forward.used + reverse.used);
+  if (!correction) return;
+  ++counters_.relevels;
+  filter_->Relevel(correction->dx, correction->dd, correction->variance);
+  const double span = std::max(2 * FloorRing::kSize * interval_, kShortest);
+  filter_->Doubt(Kalman::kY, RateVariance(2 * correction->dx / span));
+  forward.noise.Set(correction->forward_noise);
+  reverse.noise.Set(correction->reverse_noise);
+  forward.ring.Shift(-correction->dx);
+  reverse.ring.Shift(correction->dx);
+}
+
+// Keeps x small, so that a double resolves it far below a nanosecond.
+void OffsetEstimator::MoveAnchor() {
+  const double x = filter_->state().x;
+  if (std::abs(x) <= kSecond) return;
+  const TimeDelta move = TimeDelta::FromNanosDouble(x);
+  anchor_ += move;
+  filter_->Shift(-move.NanosDouble(), 0);
+}
+
+bool OffsetEstimator::ready() const {
+  return filter_.has_value() && directions_[kForward].used >= 2;
+}
+
+std::optional<ClockMap<Raw, Tai>> OffsetEstimator::Map() const {
+  if (!ready()) return std::nullopt;
+  const auto [x, y, d] = filter_->state();
+  const TaiTime tai = TaiTime() + (now_.SinceEpoch() - anchor_ - ToTimeDelta(x));
+  return ClockMap<Raw, Tai>(now_, tai, -y / kSecond, Era());
+}
+
+double OffsetEstimator::JitterNanos(RawTime now) const {
+  if (!filter_) return kLongestGap * kSecond;
+  return kJitterFactor *
+         std::sqrt(filter_->OffsetVariance(SecondsAfterState(now), process_noise_));
+}
+
+TimeDelta OffsetEstimator::Jitter(RawTime now) const {
+  return ToTimeDelta(JitterNanos(now));
+}
+
+TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
+  const auto& [forward, reverse] = directions_;
+  double asymmetry = filter_ ? std::max(filter_->state().d, 0.0) : 0;
+  // In the beginning all of the round trip could be in one direction.
+  if (std::min(forward.used, reverse.used) >= kBeforeHalfDelay) asymmetry /= 2;
+  if (settings_.asymmetry_bound) asymmetry = settings_.asymmetry_bound->NanosDouble();
+  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + std::abs(forward.excess) / 2 +
+                     std::abs(reverse.excess) / 2 + suspicion_);
+}
+
+// A direction that is out while the other is in family can't be the clock.
+bool OffsetEstimator::suspicious() const {
+  if (suspicion_ == 0) return false;
+  const auto& [forward, reverse] = directions_;
+  const auto alibi = [](const Direction& out, const Direction& other) {
+    return out.run.length() == 0 || other.run.in_family() >= 4;
+  };
+  return !alibi(forward, reverse) || !alibi(reverse, forward);
+}
+
+TimeDelta OffsetEstimator::mean_path_delay() const {
+  return filter_ ? ToTimeDelta(filter_->state().d) : TimeDelta();
+}
+
+double OffsetEstimator::frequency_ppb() const {
+  return filter_ ? -filter_->state().y : 0;
+}
+
+std::optional<RawTime> OffsetEstimator::last_sync() const { return last_sync_; }
+
+const OffsetEstimator::Counters& OffsetEstimator::counters() const { return counters_; }
+
+}  // namespace bridge
