@@ -34,9 +34,10 @@ double RateVariance(double ns_per_second) {
   return std::min(Square(ns_per_second), Square(Kalman::kRatePrior));
 }
 
+// Of any size: PTP seconds have 48 bits, and a master may say what it wants.
 TimeDelta ToTimeDelta(double ns) {
-  constexpr double kMost = 0x1p62;
-  return TimeDelta::FromNanosDouble(std::clamp(ns, -kMost, kMost));
+  return TimeDelta::FromScaledNanos(
+      absl::int128(std::clamp(std::round(ns * 0x1p16), -0x1p120, 0x1p120)));
 }
 
 double NoisePrior(StampKind stamps) {
@@ -188,6 +189,11 @@ void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
     }
   }
   direction.previous = {j.m.at, residual};
+  // A queue that was taken for noise at first would take minutes to fade.
+  if (direction.ring.skewed()) {
+    const double most = Square(1.5 * direction.ring.cluster().scale);
+    if (direction.noise.variance() > most) direction.noise.Set(most);
+  }
 }
 
 void OffsetEstimator::WatchDrift(const Judged& j) {
@@ -252,7 +258,7 @@ void OffsetEstimator::MoveClock(double dx) {
     MoveAnchor();
   }
   filter_->Rewind(span);
-  now_ = now_ - TimeDelta::FromNanosDouble(span * kSecond);
+  now_ = now_ - ToTimeDelta(span * kSecond);
   filter_->Doubt(Kalman::kX, 4 * Square(std::min(std::abs(dx), kSecond)));
   filter_->Doubt(Kalman::kY, RateVariance(dx / std::max(span, 1.0)));
   Replay();
@@ -330,7 +336,7 @@ void OffsetEstimator::Supervise() {
 void OffsetEstimator::MoveAnchor() {
   const double x = filter_->state().x;
   if (std::abs(x) <= kSecond) return;
-  const TimeDelta move = TimeDelta::FromNanosDouble(x);
+  const TimeDelta move = ToTimeDelta(x);
   anchor_ += move;
   filter_->Shift(-move.NanosDouble(), 0);
 }

@@ -293,10 +293,10 @@ inline Replayed Simulate(const Link& link, uint64_t seed) {
     double forward = link.forward(sync, rng);
     RawTime at = kRaw + Ns(sync * 1e9 + error);
     if (!rng.Chance(link.loss)) {
-      estimator.AddSync(at, kTai + Ns(sync * 1e9 - forward + link.master(sync)));
+      estimator.AddSync(at, kTai + Ns(sync * 1e9 - forward) + Ns(link.master(sync)));
       if (auto e = rule.AddSync(forward)) run.rule.Add({sync, *e, 0, 0});
     }
-    Publish(estimator, sync, at, kTai + Ns(sync * 1e9 + link.master(sync)),
+    Publish(estimator, sync, at, kTai + Ns(sync * 1e9) + Ns(link.master(sync)),
             &run.errors);
 
     error = local_error(delay);
@@ -306,11 +306,12 @@ inline Replayed Simulate(const Link& link, uint64_t seed) {
       if (link.p2p) {
         estimator.AddPeerDelay(at, Ns(reverse));
       } else {
-        estimator.AddDelay(at, kTai + Ns(delay * 1e9 + reverse + link.master(delay)));
+        estimator.AddDelay(at,
+                           kTai + Ns(delay * 1e9 + reverse) + Ns(link.master(delay)));
       }
       rule.AddDelay(reverse);
     }
-    Publish(estimator, delay, at, kTai + Ns(delay * 1e9 + link.master(delay)),
+    Publish(estimator, delay, at, kTai + Ns(delay * 1e9) + Ns(link.master(delay)),
             &run.errors);
   }
   run.counters = estimator.counters();
