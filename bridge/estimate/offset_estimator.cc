@@ -25,6 +25,7 @@ constexpr double kOldest = 1;            // s
 constexpr double kLongestExchange = 30;  // s
 constexpr double kLongestDelay = 10 * kSecond;
 constexpr double kNegativeDelay = 3'000 * kMicrosecond;  // 100 ppm of an exchange.
+constexpr double kNegativeRoundTrip = 10 * kMicrosecond;
 constexpr double kShortest = 1e-3;                       // s: no division by less.
 
 constexpr double Square(double v) { return v * v; }
@@ -115,6 +116,7 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
 void OffsetEstimator::Start(Side side, const Measurement& m) {
   if (side == kForward) first_sync_ = m;
   if (m.row.x == 0) first_link_ = m;
+  if (m.row.x < 0) first_link_.reset();
   if (!first_sync_) return;
   const bool p2p = first_link_.has_value();
   if (!p2p && side == kForward) return;
@@ -213,16 +215,19 @@ void OffsetEstimator::OnOutlier(Side side, const Judged& j, bool late) {
   if (run.length() == 0)
     directions_[side == kForward ? kReverse : kForward].run.Recount();
   run.AddOutlier(j.m, j.innovation);
-  if (!late) suspicion_ = std::max(suspicion_, std::abs(j.innovation));
+  // A late one is explained: by the queue that the ring knows.
+  if (late) return;
+  suspicion_ = std::max(suspicion_, std::abs(j.innovation));
   const auto explain = p2p() ? ExplainP2p : Explain;
   if (Act(explain(directions_[kForward].run, directions_[kReverse].run))) return;
-  if (run.length() >= kEndlessDisorder && !late) {
+  if (run.length() >= kEndlessDisorder) {
     filter_->Update(j.m.row, j.innovation, Square(j.innovation));  // A faint pull.
   }
 }
 
 // Does what the explanation asks for; false when there is none.
 bool OffsetEstimator::Act(const Explanation& explanation) {
+  if (!Possible(explanation)) return false;
   switch (explanation.cause) {
     case Cause::kNone:
       return false;
@@ -241,6 +246,18 @@ bool OffsetEstimator::Act(const Explanation& explanation) {
   }
   ForgetRuns();
   return true;
+}
+
+// No explanation makes the round trip negative by more than stamps that were taken
+// late or early can: that is a liar, and coasting is right.
+bool OffsetEstimator::Possible(const Explanation& explanation) const {
+  if (explanation.cause == Cause::kClockMoved) return true;
+  const double d = filter_->state().d;
+  const double both_ways = explanation.cause == Cause::kPathMoved ? 2 : 1;
+  const double round_trip = 2 * d + directions_[kForward].excess +
+                            directions_[kReverse].excess +
+                            both_ways * explanation.amount;
+  return round_trip > -kNegativeRoundTrip - 1e-6 * std::abs(d);
 }
 
 // A step or a jump of the rate, which look alike at first: the measurements

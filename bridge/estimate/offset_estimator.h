@@ -123,6 +123,7 @@ class OffsetEstimator {
   void WatchDrift(const Judged& j);
   void OnOutlier(Side side, const Judged& j, bool late);
   bool Act(const Explanation& explanation);
+  bool Possible(const Explanation& explanation) const;
   void MoveClock(double dx);
   void MovePath(double dd);
   void MoveOneWay(Side side, double by);

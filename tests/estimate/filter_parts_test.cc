@@ -1,0 +1,269 @@
+// The named pieces of the estimator, one by one.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "bridge/base/rng.h"
+#include "bridge/estimate/drift_watch.h"
+#include "bridge/estimate/floor_ring.h"
+#include "bridge/estimate/gate.h"
+#include "bridge/estimate/kalman.h"
+#include "bridge/estimate/noise.h"
+#include "bridge/estimate/supervisor.h"
+#include "gtest/gtest.h"
+
+namespace bridge {
+namespace {
+
+using Cause = Explanation::Cause;
+
+constexpr double kNoise = 100;  // ns^2
+
+TEST(Kalman, StartsHalfWayBetweenTheDirections) {
+  const Kalman k = Kalman::FromExchange(7'000, 3'000, 0.002, kNoise, kNoise);
+  EXPECT_DOUBLE_EQ(k.state().x, 2'000);
+  EXPECT_DOUBLE_EQ(k.state().d, 5'000);
+  // 100 ppm over 2 ms is 200 ns; half of it is in x.
+  EXPECT_DOUBLE_EQ(k.variance(Kalman::kX), kNoise / 2 + 100 * 100);
+  EXPECT_DOUBLE_EQ(k.covariance(Kalman::kX, Kalman::kY), 1e10 * 0.002 / 2);
+}
+
+TEST(Kalman, StartsFromALinkDelay) {
+  const Kalman k = Kalman::FromLinkDelay(7'000, 3'000, 0.002, kNoise, 50);
+  EXPECT_DOUBLE_EQ(k.state().x, 4'000);
+  EXPECT_DOUBLE_EQ(k.state().d, 3'000);
+  EXPECT_DOUBLE_EQ(k.variance(Kalman::kX), kNoise + 50 + 200 * 200);
+  EXPECT_DOUBLE_EQ(k.covariance(Kalman::kX, Kalman::kD), -50);
+}
+
+TEST(Kalman, TheSecondSyncTellsTheRate) {
+  // 40 ppm, delay 5 us, no noise.
+  Kalman k = Kalman::FromExchange(5'000, 5'000 - 40, 0.001, 1, 1);
+  k.Predict(0.999, {.phase = 0.1});
+  k.Update(kSyncRow, k.Innovation(kSyncRow, 40'000 + 5'000), 1);
+  EXPECT_NEAR(k.state().y, 40'000, 5);
+  EXPECT_NEAR(k.state().x, 40'000, 5);
+  EXPECT_LT(std::sqrt(k.variance(Kalman::kY)), 10);
+}
+
+TEST(Kalman, RewindIsTheReverseOfPredictWithoutNoise) {
+  Kalman k = Kalman::FromExchange(5'000, 4'000, 0.01, kNoise, kNoise);
+  const double before = k.variance(Kalman::kX);
+  k.Predict(2, {.phase = 0, .rate = 0, .path = 0});
+  EXPECT_GT(k.variance(Kalman::kX), 100 * before);
+  k.Rewind(2);
+  EXPECT_NEAR(k.variance(Kalman::kX), before, 1e-3 * before);
+}
+
+TEST(Kalman, StaysFiniteAndPositiveAfterAnyDoubt) {
+  Kalman k = Kalman::FromExchange(0, 0, 0.01, 1, 1);
+  for (const double doubt : {1e6, 1e18, 1e46}) {
+    k.Doubt(Kalman::kX, doubt);
+    for (int i = 0; i < 20; ++i) {
+      k.Predict(0.1, {.phase = 0.1});
+      k.Update(kSyncRow, k.Innovation(kSyncRow, 2'000), 1);
+      k.Update(kDelayRow, k.Innovation(kDelayRow, 1'000), 1);
+    }
+    EXPECT_NEAR(k.state().x, 500, 1);
+    EXPECT_GT(k.variance(Kalman::kX), 0);
+    EXPECT_LT(k.variance(Kalman::kX), 2);
+  }
+}
+
+TEST(DirectionNoise, FindsTheVarianceOfTheStamps) {
+  Rng rng(1);
+  DirectionNoise noise(1e6);
+  double previous = 0;
+  for (int i = 0; i < 500; ++i) {
+    const double now = 20 * rng.Gaussian();
+    if (i > 0) noise.Add(now - previous);
+    previous = now;
+  }
+  // 1.5 times 400, made for correlated stamps.
+  EXPECT_NEAR(noise.variance(), 600, 200);
+}
+
+TEST(DirectionNoise, EightDifferencesAreEnoughToLeaveAWrongPrior) {
+  DirectionNoise noise(1e6);
+  for (int i = 0; i < 7; ++i) noise.Add(10);
+  EXPECT_GT(noise.variance(), 1e4);
+  noise.Add(1e6);  // One spike among them.
+  EXPECT_LT(noise.variance(), 1e3);
+}
+
+TEST(DirectionNoise, ASpikeCountsLittleAndNothingGoesBelowANanosecond) {
+  DirectionNoise noise(100);
+  for (int i = 0; i < 100; ++i) noise.Add(0);
+  EXPECT_EQ(noise.variance(), 1);
+  noise.Add(1e9);
+  EXPECT_LT(noise.variance(), 2);
+}
+
+TEST(FloorRing, EvenScatterIsNotSkewed) {
+  Rng rng(1);
+  FloorRing ring;
+  for (int i = 0; i < 300; ++i) ring.Push(3'000 + 20 * rng.Gaussian());
+  ASSERT_TRUE(ring.ready());
+  EXPECT_FALSE(ring.skewed());
+  EXPECT_FALSE(ring.IsLate(1e9));
+  EXPECT_NEAR(ring.cluster().mean, 3'000, 10);
+  EXPECT_NEAR(ring.cluster().standard_error, 20.0 / 8, 1);
+}
+
+TEST(FloorRing, FindsTheFloorUnderAQueue) {
+  Rng rng(1);
+  FloorRing ring;
+  for (int i = 0; i < 300; ++i) {
+    ring.Push(3'000 + 20 * rng.Gaussian() + (rng.Chance(0.4) ? 9'000 * rng.Uniform() : 0));
+  }
+  EXPECT_TRUE(ring.skewed());
+  EXPECT_NEAR(ring.cluster().mean, 3'000, 20);
+  EXPECT_TRUE(ring.IsLate(4'000));
+  EXPECT_FALSE(ring.IsLate(3'020));
+  EXPECT_FALSE(ring.IsLate(-4'000)) << "no path delivers early";
+}
+
+TEST(FloorRing, NeedsTwentyFourValuesToJudge) {
+  FloorRing ring;
+  for (int i = 0; i < 23; ++i) ring.Push(i % 2 == 0 ? 100 : 9'000 + i);
+  EXPECT_FALSE(ring.ready());
+  EXPECT_FALSE(ring.skewed());
+  ring.Push(9'000);
+  EXPECT_TRUE(ring.ready());
+  EXPECT_TRUE(ring.skewed());
+}
+
+TEST(FloorRing, ForgetsTheOldest) {
+  FloorRing ring;
+  for (int i = 0; i < 100; ++i) ring.Push(1e6 + i);
+  for (size_t i = 0; i < FloorRing::kSize; ++i) ring.Push(5);
+  EXPECT_NEAR(ring.cluster().mean, 5, 1e-9);
+  ring.Shift(-3);
+  ring.Push(2);
+  EXPECT_NEAR(ring.cluster().mean, 2, 1e-9);
+}
+
+OutlierRun RunOf(const std::vector<double>& innovations) {
+  OutlierRun run;
+  for (const double v : innovations) run.AddOutlier({}, v);
+  return run;
+}
+OutlierRun InFamily(int n) {
+  OutlierRun run;
+  for (int i = 0; i < n; ++i) run.AddInFamily();
+  return run;
+}
+
+TEST(Gate, OppositeDirectionsAreAClockThatMoved) {
+  const Explanation e = Explain(RunOf({90, 100, 110}), RunOf({-100, -102}));
+  EXPECT_EQ(e.cause, Cause::kClockMoved);
+  EXPECT_DOUBLE_EQ(e.amount, 100.5);
+  EXPECT_EQ(Explain(RunOf({-5, -10, -15}), RunOf({7, 12})).cause, Cause::kClockMoved);
+}
+
+TEST(Gate, TwoSyncsOrOneDelayReqAreTooFewForAClock) {
+  EXPECT_EQ(Explain(RunOf({100, 100}), RunOf({-100, -100})).cause, Cause::kNone);
+  EXPECT_EQ(Explain(RunOf({100, 100, 100}), RunOf({-100})).cause, Cause::kNone);
+  EXPECT_EQ(Explain(RunOf({100, -100, 100}), RunOf({-100, -100})).cause, Cause::kNone);
+}
+
+TEST(Gate, BothDirectionsLaterAreAPathAfterSix) {
+  const std::vector<double> six(6, 200), five(5, 200);
+  const Explanation e = Explain(RunOf(six), RunOf(six));
+  EXPECT_EQ(e.cause, Cause::kPathMoved);
+  EXPECT_DOUBLE_EQ(e.amount, 200);
+  EXPECT_EQ(Explain(RunOf(six), RunOf(five)).cause, Cause::kNone);
+}
+
+TEST(Gate, BothDirectionsEarlierAreAPathAfterFour) {
+  const std::vector<double> four(4, -200), three(3, -200);
+  EXPECT_EQ(Explain(RunOf(four), RunOf(four)).cause, Cause::kPathMoved);
+  EXPECT_EQ(Explain(RunOf(four), RunOf(three)).cause, Cause::kNone);
+}
+
+TEST(Gate, ScatteredLatenessIsCongestion) {
+  const std::vector<double> queue = {100, 300, 150, 700, 200, 120, 900, 400, 100, 250};
+  EXPECT_EQ(Explain(RunOf(queue), RunOf(queue)).cause, Cause::kNone);
+  EXPECT_EQ(Explain(RunOf(queue), InFamily(20)).cause, Cause::kNone);
+}
+
+TEST(Gate, OneDirectionAloneIsAOneWayPathAfterTen) {
+  const std::vector<double> ten(10, 300), nine(9, 300);
+  EXPECT_EQ(Explain(RunOf(ten), InFamily(4)).cause, Cause::kForwardMoved);
+  EXPECT_EQ(Explain(InFamily(4), RunOf(ten)).cause, Cause::kReverseMoved);
+  EXPECT_EQ(Explain(RunOf(nine), InFamily(4)).cause, Cause::kNone);
+  EXPECT_EQ(Explain(RunOf(ten), InFamily(3)).cause, Cause::kNone);
+}
+
+TEST(Gate, P2pBelievesTheClockMovedOnlyWhenTheLinkWasMeasuredSince) {
+  EXPECT_EQ(ExplainP2p(RunOf({100, 100, 100}), InFamily(1)).cause, Cause::kClockMoved);
+  EXPECT_EQ(ExplainP2p(RunOf({100, 100, 100}), InFamily(0)).cause, Cause::kNone);
+  const std::vector<double> six(6, 200);
+  EXPECT_EQ(ExplainP2p(RunOf(six), RunOf(six)).cause, Cause::kPathMoved);
+}
+
+TEST(OutlierRun, RemembersTheNewestTwelve) {
+  OutlierRun run;
+  for (int i = 1; i <= 20; ++i) run.AddOutlier({}, i);
+  EXPECT_EQ(run.length(), 20);
+  ASSERT_EQ(run.remembered().size(), 12u);
+  EXPECT_EQ(run.remembered().front().innovation, 9);
+  EXPECT_EQ(run.Median(3), 19);
+  run.AddInFamily();
+  EXPECT_EQ(run.length(), 0);
+  EXPECT_TRUE(run.remembered().empty());
+}
+
+TEST(DriftWatch, IsSilentForNoiseAndAlarmsForALean) {
+  Rng rng(3);
+  DriftWatch watch;
+  for (int i = 0; i < 10'000; ++i) ASSERT_FALSE(watch.Add(rng.Gaussian())) << i;
+  int alarms = 0;
+  double lean = 0;
+  for (int i = 0; i < 64; ++i) {
+    if (const auto l = watch.Add(-1.5)) {
+      ++alarms;
+      lean = *l;
+    }
+  }
+  EXPECT_GE(alarms, 1);
+  EXPECT_LE(alarms, 2);
+  EXPECT_LT(lean, -0.6);
+}
+
+TEST(Supervisor, MovesAFilterThatSettledOnTheQueueOnlyWhenItIsYoung) {
+  FloorRing forward, reverse;
+  Rng rng(5);
+  for (int i = 0; i < 64; ++i) {
+    const double queue = rng.Chance(0.4) ? 9'000 : 0;
+    forward.Push(5'000 + queue + 20 * rng.Gaussian());
+    reverse.Push(3'000 + 20 * rng.Gaussian());
+  }
+  ASSERT_TRUE(forward.skewed());
+  // x = 0 is 1 us off and certain of it.
+  Kalman filter = Kalman::FromExchange(5'500, 5'500, 0, kNoise, kNoise);
+  Supervisor supervisor;
+  const auto young = supervisor.Check(forward, reverse, filter, 100);
+  ASSERT_TRUE(young.has_value());
+  EXPECT_NEAR(young->dx, 1'000, 30);
+  EXPECT_NEAR(young->dd, -1'500, 30);
+  for (int i = 0; i < 255; ++i) {
+    ASSERT_FALSE(supervisor.Check(forward, reverse, filter, 1'000)) << i;
+  }
+  EXPECT_TRUE(supervisor.Check(forward, reverse, filter, 1'000));
+}
+
+TEST(Supervisor, LeavesDirectLinksAlone) {
+  FloorRing forward, reverse;
+  Rng rng(5);
+  for (int i = 0; i < 64; ++i) {
+    forward.Push(5'000 + 20 * rng.Gaussian());
+    reverse.Push(3'000 + 20 * rng.Gaussian());
+  }
+  Supervisor supervisor;
+  const Kalman filter = Kalman::FromExchange(5'500, 5'500, 0, kNoise, kNoise);
+  EXPECT_FALSE(supervisor.Check(forward, reverse, filter, 10));
+}
+
+}  // namespace
+}  // namespace bridge

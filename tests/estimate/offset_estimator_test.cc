@@ -1,0 +1,294 @@
+#include "bridge/estimate/offset_estimator.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+
+#include "tests/estimate/exchanges.h"
+
+namespace {
+size_t allocations = 0;
+}  // namespace
+
+// Counts, so that a test can say that there were none.
+[[gnu::noinline]] void* operator new(size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+namespace bridge {
+namespace {
+
+constexpr double kDelay = 3'000;  // ns
+
+// A link without noise; the local clock is 1 ms and `ppm` off.
+class Exchanges {
+ public:
+  explicit Exchanges(OffsetEstimator::Settings settings = {}, double ppm = 0)
+      : estimator(settings), ppm_(ppm) {}
+
+  RawTime Raw(double s) const {
+    return kRaw + Ns(s * 1e9 + 1e6 + ppm_ * 1e3 * s);
+  }
+  TaiTime Tai(double s) const { return kTai + Ns(s * 1e9); }
+  void Sync(double s, double extra = 0) {
+    estimator.AddSync(Raw(s), Tai(s) - Ns(kDelay + extra));
+  }
+  void Delay(double s, double extra = 0) {
+    estimator.AddDelay(Raw(s), Tai(s) + Ns(kDelay + extra));
+  }
+  void PeerDelay(double s) { estimator.AddPeerDelay(Raw(s), Ns(kDelay)); }
+  void Settle(double from, double to) {
+    for (double s = from; s < to; s += 0.125) {
+      Sync(s);
+      Delay(s + 0.05);
+    }
+  }
+  double Error(double s) const { return ErrorOf(estimator, Raw(s), Tai(s)); }
+  double Bound(double s) const { return estimator.ErrorBound(Raw(s)).NanosDouble(); }
+  double Jitter(double s) const { return estimator.Jitter(Raw(s)).NanosDouble(); }
+
+  OffsetEstimator estimator;
+
+ private:
+  double ppm_;
+};
+
+TEST(OffsetEstimator, IsReadyFromTheSecondSyncOn) {
+  Exchanges link({}, 40);
+  EXPECT_FALSE(link.estimator.ready());
+  EXPECT_FALSE(link.estimator.Map().has_value());
+  link.Sync(1);
+  link.Delay(1.001);
+  EXPECT_FALSE(link.estimator.ready()) << "the rate is not known";
+  EXPECT_FALSE(link.estimator.Map().has_value());
+  link.Sync(2);
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_LT(std::abs(link.Error(2)), 50);
+}
+
+TEST(OffsetEstimator, IsReadyWithALinkDelayInEitherOrder) {
+  for (const bool link_first : {true, false}) {
+    Exchanges link;
+    if (link_first) link.PeerDelay(0.5);
+    link.Sync(1);
+    if (!link_first) link.PeerDelay(1.001);
+    EXPECT_FALSE(link.estimator.ready());
+    link.Sync(2);
+    EXPECT_TRUE(link.estimator.ready());
+    EXPECT_LT(std::abs(link.Error(2)), 50);
+    EXPECT_NEAR(link.estimator.mean_path_delay().NanosDouble(), kDelay, 50);
+  }
+}
+
+TEST(OffsetEstimator, LearnsRateAndDelay) {
+  Exchanges link({.stamps = StampKind::kHardware}, -35);
+  link.Settle(1, 30);
+  // The local clock is 35 ppm slow: TAI gains on it.
+  EXPECT_NEAR(link.estimator.frequency_ppb(), 35'000, 2);
+  EXPECT_NEAR(link.estimator.mean_path_delay().NanosDouble(), kDelay, 1);
+  EXPECT_LT(std::abs(link.Error(30)), 1);
+  EXPECT_NEAR(link.estimator.Map()->rate(), 35e-6, 2e-9);
+  EXPECT_EQ(link.estimator.counters().outliers, 0u);
+}
+
+TEST(OffsetEstimator, JitterGrowsWhileNothingIsMeasured) {
+  Exchanges link;
+  link.Settle(1, 20);
+  const double now = link.Jitter(20);
+  EXPECT_GT(link.Jitter(60), 2 * now);
+  EXPECT_GT(link.Jitter(600), link.Jitter(60));
+  EXPECT_GT(link.Bound(600), link.Bound(60));
+}
+
+TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
+  Exchanges link({.stamps = StampKind::kHardware});
+  link.Sync(1);
+  link.Delay(1.001);
+  link.Sync(1.125);
+  EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay, 50);
+  link.Settle(1.25, 10);
+  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 1);
+}
+
+TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
+  Exchanges link({.stamps = StampKind::kHardware,
+                  .asymmetry_bound = TimeDelta::FromNanos(70)});
+  link.Settle(1, 10);
+  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 1e-3);
+}
+
+TEST(OffsetEstimator, ASpikeIsUnderSuspicionUntilTheNextMeasurement) {
+  Exchanges link;
+  link.Settle(1, 20);
+  EXPECT_FALSE(link.estimator.suspicious());
+  const double before = link.Bound(20);
+  link.Sync(20, 80'000);
+  EXPECT_TRUE(link.estimator.suspicious());
+  EXPECT_GT(link.Bound(20), before + 79'000);
+  EXPECT_LT(std::abs(link.Error(20)), 100);
+  link.Sync(20.125);
+  EXPECT_FALSE(link.estimator.suspicious());
+  EXPECT_LT(link.Bound(20.125), before + 100);
+}
+
+TEST(OffsetEstimator, TheOtherDirectionInFamilyClearsTheClock) {
+  Exchanges link;
+  link.Settle(1, 20);
+  link.Delay(20, 80'000);
+  EXPECT_TRUE(link.estimator.suspicious());
+  for (int i = 1; i <= 4; ++i) link.Sync(20 + 0.1 * i);
+  EXPECT_FALSE(link.estimator.suspicious()) << "a step would be seen by Sync too";
+}
+
+TEST(OffsetEstimator, LastSyncIsTheLastThatWasUsed) {
+  Exchanges link;
+  EXPECT_FALSE(link.estimator.last_sync().has_value());
+  link.Settle(1, 20);
+  EXPECT_EQ(link.estimator.last_sync(), link.Raw(19.875));
+  link.Sync(20, 80'000);
+  EXPECT_EQ(link.estimator.last_sync(), link.Raw(19.875));
+}
+
+TEST(OffsetEstimator, UsesWhatIsUpToASecondLate) {
+  Exchanges link({.stamps = StampKind::kHardware}, 50);
+  link.Settle(1, 10);
+  link.Sync(10);
+  link.Delay(9.5);  // 25 us off unless the rate is taken into account.
+  EXPECT_EQ(link.estimator.counters().outliers, 0u);
+  EXPECT_EQ(link.estimator.counters().out_of_order, 0u);
+  link.Delay(8.5);
+  EXPECT_EQ(link.estimator.counters().out_of_order, 1u);
+  EXPECT_LT(std::abs(link.Error(10)), 1);
+}
+
+TEST(OffsetEstimator, ALocalClockThatWasSetBackIsANewStart) {
+  Exchanges link;
+  link.Settle(100, 110);
+  link.Settle(50, 60);
+  EXPECT_EQ(link.estimator.counters().out_of_order, 8u);
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_LT(std::abs(link.Error(60)), 100);
+}
+
+TEST(OffsetEstimator, ADayWithoutMeasurementsIsANewStart) {
+  Exchanges link;
+  link.Settle(1, 10);
+  link.Sync(100'000);
+  EXPECT_FALSE(link.estimator.ready());
+  link.Settle(100'000.1, 100'010);
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_LT(std::abs(link.Error(100'010)), 100);
+}
+
+TEST(OffsetEstimator, ResetForgetsMeasurementsButNotCounters) {
+  Exchanges link;
+  link.Settle(1, 10);
+  link.estimator.Reset();
+  EXPECT_FALSE(link.estimator.ready());
+  EXPECT_FALSE(link.estimator.last_sync().has_value());
+  EXPECT_GT(link.estimator.counters().measurements, 100u);
+}
+
+TEST(OffsetEstimator, DoesNotStartFromHalvesOfDifferentWorlds) {
+  Exchanges link;
+  link.Sync(1, 1e20);
+  link.Delay(1.001);
+  link.Sync(2);
+  EXPECT_FALSE(link.estimator.ready());
+  link.Delay(2.001);
+  link.Sync(3);
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_LT(std::abs(link.Error(3)), 100);
+}
+
+void ExpectSane(const OffsetEstimator& estimator, RawTime now) {
+  ASSERT_GE(estimator.Jitter(now), TimeDelta());
+  ASSERT_GE(estimator.ErrorBound(now), TimeDelta());
+  ASSERT_TRUE(std::isfinite(estimator.frequency_ppb()));
+  ASSERT_EQ(estimator.Map().has_value(), estimator.ready());
+  if (estimator.ready()) {
+    ASSERT_TRUE(std::isfinite(estimator.Map()->rate()));
+  }
+}
+
+// Garbage of any size in any order; then the truth, which must be found again.
+TEST(OffsetEstimator, SurvivesGarbage) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Rng rng(seed);
+    OffsetEstimator::Settings settings;
+    settings.stamps = rng.Chance(0.5) ? StampKind::kHardware : StampKind::kSoftware;
+    Exchanges link(settings);
+    const bool p2p = rng.Chance(0.3);
+    link.Settle(1, rng.Uniform(1, 20));
+    const auto garbage = [&] {
+      const double size = std::exp(rng.Uniform(0, std::log(2.8e23)));
+      return rng.Chance(0.3) ? 0 : rng.Chance(0.5) ? size : -size;
+    };
+    double s = 20;
+    for (int i = 0; i < 300; ++i) {
+      if (rng.Chance(0.7)) s += rng.Uniform(-1.2, 1.5);
+      if (rng.Chance(0.01)) s += rng.Uniform(-1e6, 1e6);
+      if (rng.Chance(0.4)) {
+        link.Sync(s, garbage());
+      } else if (p2p) {
+        link.estimator.AddPeerDelay(link.Raw(s), Ns(garbage()));
+      } else {
+        link.Delay(s, garbage());
+      }
+      ASSERT_NO_FATAL_FAILURE(ExpectSane(link.estimator, link.Raw(s))) << seed;
+    }
+    s = 3e6;
+    link.Settle(s, s + 5);  // More than a day later: a new start.
+    ASSERT_TRUE(link.estimator.ready()) << seed;
+    EXPECT_LT(std::abs(link.Error(s + 5)), 1'000) << seed;
+  }
+}
+
+// The same without a gap: what is wrong now must be outlived.
+TEST(OffsetEstimator, FindsBackFromALyingMasterWithoutANewStart) {
+  for (const double lie : {5e3, 1e6, -1e9, 1e15, -2.8e23}) {
+    for (const bool sync : {true, false}) {
+      Exchanges link({.stamps = StampKind::kHardware});
+      link.Settle(1, 10);
+      for (double s = 10; s < 15; s += 0.125) {
+        link.Sync(s, sync ? lie : 0);
+        link.Delay(s + 0.05, sync ? 0 : lie);
+      }
+      link.Settle(15, 45);
+      EXPECT_LT(std::abs(link.Error(45)), 1'000) << lie << sync;
+      EXPECT_LT(link.Bound(45), 1e6) << lie << sync;
+    }
+  }
+}
+
+TEST(OffsetEstimator, DoesNotAllocateAndCostsLittle) {
+  Exchanges link({}, 20);
+  Rng rng(1);
+  const int kMessages = 200'000;
+  const size_t before = allocations;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kMessages / 2; ++i) {
+    const double s = 1 + 0.125 * i;
+    const double step = i > kMessages / 4 ? 1e6 : 0;
+    const double queue = i % 50'000 > 25'000 && rng.Chance(0.4) ? 5'000 : 0;
+    link.Sync(s, 500 * rng.Gaussian() + queue + step);
+    link.Delay(s + 0.05, 500 * rng.Gaussian() + queue - step);
+  }
+  const std::chrono::duration<double, std::micro> took =
+      std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(link.estimator.counters().clock_moves, 1u) << "nothing was replayed";
+  std::printf("%.2f us a message, %zu octets\n", took.count() / kMessages,
+              sizeof(OffsetEstimator));
+  auto* counted = new int(0);
+  EXPECT_GT(allocations, before) << "the counter counts nothing";
+  delete counted;
+}
+
+}  // namespace
+}  // namespace bridge
