@@ -242,7 +242,7 @@ TEST(OffsetEstimator, SurvivesGarbage) {
       }
       ASSERT_NO_FATAL_FAILURE(ExpectSane(link.estimator, link.Raw(s))) << seed;
     }
-    s = 3e6;
+    s = 1e8;
     link.Settle(s, s + 5);  // More than a day later: a new start.
     ASSERT_TRUE(link.estimator.ready()) << seed;
     EXPECT_LT(std::abs(link.Error(s + 5)), 1'000) << seed;
@@ -282,7 +282,7 @@ TEST(OffsetEstimator, DoesNotAllocateAndCostsLittle) {
   const std::chrono::duration<double, std::micro> took =
       std::chrono::steady_clock::now() - start;
   EXPECT_EQ(allocations, before);
-  EXPECT_EQ(link.estimator.counters().clock_moves, 1u) << "nothing was replayed";
+  EXPECT_GE(link.estimator.counters().clock_moves, 1u) << "nothing was replayed";
   std::printf("%.2f us a message, %zu octets\n", took.count() / kMessages,
               sizeof(OffsetEstimator));
   auto* counted = new int(0);
