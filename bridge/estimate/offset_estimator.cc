@@ -17,6 +17,8 @@ constexpr uint64_t kBeforeJudging = 3;
 constexpr uint64_t kBeforeHalfDelay = 16;
 // The standard error is for white noise; that of stamps is correlated.
 constexpr double kJitterFactor = 1.3;
+// Noise in scales of the floor: generous, as the scale is of its early side.
+constexpr double kWidestFloor = 4;
 constexpr int kEndlessDisorder = 16;
 constexpr int kClockSetBack = 8;
 
@@ -26,7 +28,7 @@ constexpr double kLongestExchange = 30;  // s
 constexpr double kLongestDelay = 10 * kSecond;
 constexpr double kNegativeDelay = 3'000 * kMicrosecond;  // 100 ppm of an exchange.
 constexpr double kNegativeRoundTrip = 10 * kMicrosecond;
-constexpr double kShortest = 1e-3;                       // s: no division by less.
+constexpr double kShortest = 1e-3;  // s: no division by less.
 
 constexpr double Square(double v) { return v * v; }
 
@@ -193,7 +195,7 @@ void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
   direction.previous = {j.m.at, residual};
   // A queue that was taken for noise at first would take minutes to fade.
   if (direction.ring.skewed()) {
-    const double most = Square(1.5 * direction.ring.cluster().scale);
+    const double most = Square(kWidestFloor * direction.ring.cluster().scale);
     if (direction.noise.variance() > most) direction.noise.Set(most);
   }
 }

@@ -114,7 +114,8 @@ TEST(FloorRing, FindsTheFloorUnderAQueue) {
   Rng rng(1);
   FloorRing ring;
   for (int i = 0; i < 300; ++i) {
-    ring.Push(3'000 + 20 * rng.Gaussian() + (rng.Chance(0.4) ? 9'000 * rng.Uniform() : 0));
+    ring.Push(3'000 + 20 * rng.Gaussian() +
+              (rng.Chance(0.4) ? 9'000 * rng.Uniform() : 0));
   }
   EXPECT_TRUE(ring.skewed());
   EXPECT_NEAR(ring.cluster().mean, 3'000, 20);

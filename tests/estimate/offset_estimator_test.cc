@@ -31,9 +31,7 @@ class Exchanges {
   explicit Exchanges(OffsetEstimator::Settings settings = {}, double ppm = 0)
       : estimator(settings), ppm_(ppm) {}
 
-  RawTime Raw(double s) const {
-    return kRaw + Ns(s * 1e9 + 1e6 + ppm_ * 1e3 * s);
-  }
+  RawTime Raw(double s) const { return kRaw + Ns(s * 1e9 + 1e6 + ppm_ * 1e3 * s); }
   TaiTime Tai(double s) const { return kTai + Ns(s * 1e9); }
   void Sync(double s, double extra = 0) {
     estimator.AddSync(Raw(s), Tai(s) - Ns(kDelay + extra));
@@ -116,8 +114,8 @@ TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
 }
 
 TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
-  Exchanges link({.stamps = StampKind::kHardware,
-                  .asymmetry_bound = TimeDelta::FromNanos(70)});
+  Exchanges link(
+      {.stamps = StampKind::kHardware, .asymmetry_bound = TimeDelta::FromNanos(70)});
   link.Settle(1, 10);
   EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 1e-3);
 }

@@ -230,6 +230,30 @@ TEST(Scenarios, TheFloorIsFoundOfBimodalDelays) {
   ExpectBoundHolds(out.all);
 }
 
+TEST(Scenarios, AQueueInOneDirectionOnlyIsSeenThrough) {
+  Link link = Hardware();
+  link.forward = [](double, Rng& rng) {
+    const double queue = rng.Chance(0.6) ? 20'000 * rng.Exponential() : 0;
+    return 3'000 + queue + 20 * rng.Gaussian();
+  };
+  const Outcome out = SimulateSeeds("hw-asymq", link);
+  EXPECT_LE(out.all.After(40).Rms(), 50);
+  EXPECT_GE(out.rule.After(30).Rms(), 5'000);
+  // A cold start in such a queue: half the path delay is too little at first.
+  ExpectBoundHolds(out.all, 0.02);
+  EXPECT_EQ(out.all.After(30).OutsideBound(), 0u);
+}
+
+// No packet gets through without waiting: there is no floor to find.
+TEST(Scenarios, PureQueueingIsAveraged) {
+  Link link = Hardware();
+  link.forward =
+      link.reverse = [](double, Rng& rng) { return 3'000 + 5'000 * rng.Exponential(); };
+  const Outcome out = SimulateSeeds("hw-exp5us", link);
+  EXPECT_LE(out.all.After(30).Rms(), 0.35 * out.rule.After(30).Rms());
+  ExpectBoundHolds(out.all);
+}
+
 TEST(Scenarios, ABurstOfCongestionIsCoasted) {
   Link link = Hardware();
   link.forward = [](double t, Rng& rng) {
