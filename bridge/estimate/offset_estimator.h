@@ -56,7 +56,8 @@ class OffsetEstimator {
   void Reset();
 
   // One direction each; corrections applied. Measurements older than the newest
-  // by up to 1 s are used, older ones counted and dropped.
+  // by up to 1 s are used, older ones counted and dropped; eight of these in a
+  // row (the local clock was set back) or a day's gap are a new start.
   void AddSync(RawTime t2, TaiTime t1);
   void AddDelay(RawTime t3, TaiTime t4);
   // P2P: the mean link delay measured at `at`.
@@ -69,7 +70,8 @@ class OffsetEstimator {
   // The map, good for predicting to about `now`. Nothing until ready().
   std::optional<ClockMap<Raw, Tai>> Map() const;
 
-  // The standard error of the map at `now`; grows while nothing is measured.
+  // The standard error of the map at `now`; grows while nothing is measured. A
+  // day before the first exchange is complete.
   TimeDelta Jitter(RawTime now) const;
   // What |map - truth| does not exceed: 3 jitter, unknown asymmetry, whatever
   // is under suspicion. Excludes the cross-timestamp's window.

@@ -60,8 +60,8 @@ class SteadyTimeBase {
   std::array<TimeDelta, kWindows> windows_{};  // The latest, good or not.
   size_t windows_seen_ = 0;
   Era era_;
-  // What the old era's clock would have shown when this one began, and this
-  // one's: stamps outside are not ambiguous.
+  // When this era began, on the old era's clock (nothing in the first era) and on
+  // this one's.
   std::optional<UtcTime> old_era_end_;
   UtcTime era_start_;
 };
