@@ -136,7 +136,7 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
 
 void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
   last_pair_ = pair;
-  if (!source_.OnPair(pair) && publishing_) {
+  if (source_.OnPair(pair) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
 }
@@ -171,12 +171,16 @@ void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime n
 void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cross,
                                     MonoTime now, Actions& out) {
   if (stopped_) return;
-  bool stepped = false;
+  auto verdict = SteadyTimeBase::PairVerdict::kGood;
   if (cross) {
-    stepped = !source_.OnPair(*cross);
+    verdict = source_.OnPair(*cross);
     last_pair_ = cross;
     RefreshClaims();
+    if (verdict == SteadyTimeBase::PairVerdict::kWide) {
+      return Withhold(WithholdReason::kCrossTimestampWide, now, out);
+    }
   }
+  const bool stepped = verdict == SteadyTimeBase::PairVerdict::kStepped;
   const RawTime at = cross ? cross->local : RawTime();
   const SampleOrReason result =
       MakeSample(View(at, now), cross, stepped, authority_, limits_);

@@ -144,21 +144,24 @@ Scenario MissingTransmitStamps() {
   return s;
 }
 
-// Octets that are almost PTP: real messages of the master's with damage.
+// Octets that are almost PTP: messages of a master worse than ours, cut short or
+// with damage in the header. (A well-formed lie about being better is another
+// matter: without ptp.allowed_masters nobody can tell it from a new master.)
 void Flood(World& world) {
   Rng& rng = world.rng();
+  GrandmasterSettings stranger = world.grandmaster().settings();
+  stranger.identity.clock.value ^= 0x5a00;
+  stranger.announce.grandmaster = stranger.identity.clock;
+  stranger.announce.grandmaster_priority1 = 255;
+  Grandmaster liar(stranger);
   for (int i = 0; i < 20; ++i) {
     std::array<uint8_t, ptp::kMaxPlainMessage> buffer{};
-    Grandmaster liar(world.grandmaster().settings());
-    const ptp::Message honest =
-        rng.Chance(0.5) ? liar.AnnounceMessage() : liar.SyncMessage(TaiTime());
-    const auto written = ptp::SerializeMessage(honest, buffer);
+    const auto written = ptp::SerializeMessage(
+        rng.Chance(0.5) ? liar.AnnounceMessage() : liar.SyncMessage(TaiTime()), buffer);
     std::vector<uint8_t> octets(written.begin(), written.end());
     for (int damage = 0; damage < 4; ++damage) {
-      octets[rng.Below(octets.size())] = static_cast<uint8_t>(rng.Next());
+      octets[rng.Below(20)] = static_cast<uint8_t>(rng.Next());
     }
-    // Another sender: what claims to be the parent itself can't be told apart.
-    octets[20 + rng.Below(8)] = 0x5a;
     if (rng.Chance(0.3)) octets.resize(rng.Below(octets.size()) + 1);
     world.Inject(std::move(octets), rng.Chance(0.5));
   }

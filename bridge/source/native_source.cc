@@ -22,8 +22,8 @@ void NativeSource::Restart(MonoTime now, ptp::PortActions& out) {
   port_.OnCalibrated(false, now, out);
 }
 
-bool NativeSource::OnPair(const CrossTimestamp<Raw>& pair) {
-  return time_base_.AddPair(pair) != SteadyTimeBase::PairVerdict::kStepped;
+SteadyTimeBase::PairVerdict NativeSource::OnPair(const CrossTimestamp<Raw>& pair) {
+  return time_base_.AddPair(pair);
 }
 
 void NativeSource::OnMessage(const ptp::Message& message,

@@ -32,8 +32,8 @@ class NativeSource {
   // CLOCK_MONOTONIC_RAW cannot be trusted across this moment (suspend).
   void Restart(MonoTime now, ptp::PortActions& out);
 
-  // A pair REALTIME/RAW. False: CLOCK_REALTIME was stepped since the last one.
-  bool OnPair(const CrossTimestamp<Raw>& pair);
+  // A pair REALTIME/RAW.
+  SteadyTimeBase::PairVerdict OnPair(const CrossTimestamp<Raw>& pair);
 
   void OnMessage(const ptp::Message& message, std::optional<UtcTime> received,
                  MonoTime now, ptp::PortActions& out);
