@@ -13,9 +13,9 @@ namespace ntpshm {
 enum class ReadResult {
   kSample,
   kNotValid,   // Nothing to read.
-  kClash,      // A writer was at work; try again.
+  kClash,      // A writer (or a consumer) was at work; try again.
   kBadMode,    // mode is neither 0 nor 1.
-  kMalformed,  // Fractions that are not normalised, or a leap that means nothing.
+  kMalformed,  // Microseconds outside [0, 10^6), or a leap outside 0 to 3.
 };
 
 struct Reading {
@@ -27,7 +27,7 @@ struct Reading {
   bool has_nanoseconds;  // USec is NSec truncated, for both stamps.
 };
 
-// ntpd's order: valid, count, fence, copy, fence, count again.
+// ntpd's order (valid, count, fence, copy, fence, count again), and valid again.
 Reading Read(const Segment* segment);
 
 }  // namespace ntpshm
