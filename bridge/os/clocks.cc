@@ -1,0 +1,63 @@
+#include "bridge/os/clocks.h"
+
+#include <sys/timex.h>
+#include <time.h>
+
+#include <cerrno>
+
+#include "bridge/os/errno_status.h"
+
+namespace bridge::os {
+namespace {
+
+int64_t Nanos(const timespec& t) {
+  return static_cast<int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+}
+
+CrossTimestamp<Raw> ReadPairOnce() {
+  timespec before, system, after;
+  clock_gettime(CLOCK_MONOTONIC_RAW, &before);
+  clock_gettime(CLOCK_REALTIME, &system);
+  clock_gettime(CLOCK_MONOTONIC_RAW, &after);
+  const RawTime first = RawTime::FromNanos(Nanos(before));
+  const TimeDelta window = RawTime::FromNanos(Nanos(after)) - first;
+  return {first + window.Half(), UtcTime::FromNanos(Nanos(system)), window};
+}
+
+}  // namespace
+
+MonoTime MonoNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return MonoTime::FromNanos(Nanos(now));
+}
+
+CrossTimestamp<Raw> ReadPair() {
+  CrossTimestamp<Raw> best = ReadPairOnce();
+  for (int i = 1; i < 3; ++i) {
+    const CrossTimestamp<Raw> pair = ReadPairOnce();
+    if (pair.window < best.window) best = pair;
+  }
+  return best;
+}
+
+absl::StatusOr<KernelClock> ReadKernelClock() {
+  timex answer{};  // modes = 0: asks only.
+  if (adjtimex(&answer) < 0) {
+    return ErrnoStatus(errno, "cannot ask the kernel about its clock");
+  }
+  return KernelClock{.tai_offset = answer.tai,
+                     .synchronized = (answer.status & STA_UNSYNC) == 0,
+                     .max_error = TimeDelta::FromMicros(answer.maxerror)};
+}
+
+std::optional<absl::Duration> SuspendedFor() {
+  timespec boot, mono;
+  if (clock_gettime(CLOCK_BOOTTIME, &boot) != 0) return std::nullopt;
+  clock_gettime(CLOCK_MONOTONIC, &mono);
+  // MONOTONIC was read later, so the difference may be slightly negative.
+  const int64_t slept = Nanos(boot) - Nanos(mono);
+  return absl::Nanoseconds(slept < 0 ? 0 : slept);
+}
+
+}  // namespace bridge::os

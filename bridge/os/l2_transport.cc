@@ -1,0 +1,121 @@
+#include "bridge/os/l2_transport.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "bridge/os/errno_status.h"
+#include "bridge/os/interface.h"
+
+namespace bridge::os {
+namespace {
+
+using Mac = std::array<uint8_t, 6>;
+// IEEE 1588-2019, annex E: bridges forward the first and not the second.
+constexpr Mac kAllMac{0x01, 0x1b, 0x19, 0x00, 0x00, 0x00};
+constexpr Mac kPeerDelayMac{0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e};
+
+sockaddr_ll Address(int interface_index, const Mac& mac) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_1588);
+  address.sll_ifindex = interface_index;
+  address.sll_halen = ETH_ALEN;
+  std::copy(mac.begin(), mac.end(), address.sll_addr);
+  return address;
+}
+
+bool Join(int fd, int interface_index, const Mac& group) {
+  packet_mreq request{};
+  request.mr_ifindex = interface_index;
+  request.mr_type = PACKET_MR_MULTICAST;
+  request.mr_alen = ETH_ALEN;
+  std::copy(group.begin(), group.end(), request.mr_address);
+  return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) ==
+         0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PtpTransport>> L2Transport::Open(
+    const Options& options) {
+  const absl::StatusOr<InterfaceInfo> interface = ReadInterface(options.interface);
+  if (!interface.ok()) return interface.status();
+  if (!interface->has_mac) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        options.interface, " is not Ethernet: use transport udp4 or udp6"));
+  }
+  // SOCK_DGRAM: the kernel writes and removes the Ethernet header. Protocol 0
+  // until bound, so nothing from other interfaces gets in.
+  FileDescriptor fd = OpenSocket(AF_PACKET, SOCK_DGRAM, 0);
+  if (!fd.ok()) {
+    return ErrnoStatus(errno, "cannot open a packet socket",
+                       "run as root or with CAP_NET_RAW, or use transport udp4");
+  }
+  const sockaddr_ll own = Address(interface->index, {});
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot bind to ", options.interface));
+  }
+  if (!Join(fd.get(), interface->index, kAllMac) ||
+      !Join(fd.get(), interface->index, kPeerDelayMac)) {
+    return ErrnoStatus(errno, "cannot join the PTP multicast addresses");
+  }
+  const absl::Status stamps = EnableSoftwareTimestamps(fd.get());
+  if (!stamps.ok()) return stamps;
+  return std::unique_ptr<PtpTransport>(
+      new L2Transport(std::move(fd), interface->index));
+}
+
+void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
+  out.push_back({socket_.get(), POLLIN | POLLPRI, 0});
+}
+
+absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> buffer) {
+  for (int i = 0; i < kBatch; ++i) {
+    const ssize_t size = reader_.Read(socket_.get(), buffer);
+    if (size < 0) {
+      if (errno == EAGAIN) return std::nullopt;
+      return ErrnoStatus(errno, "cannot receive");
+    }
+    sockaddr_ll from;
+    std::memcpy(&from, &reader_.name(), sizeof from);
+    // Our own frames, and what a promiscuous interface picks up.
+    if (from.sll_pkttype != PACKET_MULTICAST && from.sll_pkttype != PACKET_HOST) {
+      ++counters_.rx_ignored;
+      continue;
+    }
+    if (reader_.truncated()) {
+      ++counters_.rx_truncated;
+      continue;
+    }
+    ++counters_.received;
+    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.SoftwareStamp()};
+  }
+  return std::nullopt;
+}
+
+absl::Status L2Transport::Send(const ptp::Send& message) {
+  const Mac& group = IsPeerDelay(message.type) ? kPeerDelayMac : kAllMac;
+  const sockaddr_ll to = Address(interface_index_, group);
+  pending_.Expect(message, counters_);
+  if (sendto(socket_.get(), message.octets.data(), message.size, MSG_DONTWAIT,
+             reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
+    const int error = errno;
+    pending_.TakeBack();
+    ++counters_.send_errors;
+    return ErrnoStatus(error, "cannot send");
+  }
+  ++counters_.sent;
+  return absl::OkStatus();
+}
+
+std::optional<TxStamp> L2Transport::ReadTransmitted() {
+  return pending_.Read(socket_.get(), counters_);
+}
+
+}  // namespace bridge::os

@@ -1,0 +1,32 @@
+// bridge/os/l2_transport.h
+//
+// PTP over Ethernet, ethertype 0x88F7 (IEEE 1588-2019, annex E): one packet
+// socket for all messages. Untagged frames only.
+#pragma once
+
+#include "bridge/os/file_descriptor.h"
+#include "bridge/os/timestamping.h"
+#include "bridge/os/transport.h"
+
+namespace bridge::os {
+
+class L2Transport final : public PtpTransport {
+ public:
+  static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
+
+  void AppendPollFds(std::vector<pollfd>& out) const override;
+  absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) override;
+  absl::Status Send(const ptp::Send& message) override;
+  std::optional<TxStamp> ReadTransmitted() override;
+
+ private:
+  L2Transport(FileDescriptor socket, int interface_index)
+      : socket_(std::move(socket)), interface_index_(interface_index) {}
+
+  FileDescriptor socket_;
+  int interface_index_;
+  PendingStamps pending_;
+  MessageReader reader_;
+};
+
+}  // namespace bridge::os

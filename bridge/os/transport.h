@@ -1,0 +1,97 @@
+// bridge/os/transport.h
+//
+// PTP messages on the wire of one interface, with the kernel's timestamps.
+//
+//   auto transport = PtpTransport::Open({.kind = Transport::kL2, .interface = "eth0"});
+//   ... poll(2) over AppendPollFds; on any revents, POLLERR and POLLPRI included:
+//   while (auto stamp = transport->ReadTransmitted()) ...
+//   for (int i = 0; i < PtpTransport::kBatch; ++i) ... transport->Receive(buffer)
+//
+// Transmit timestamps are events, never awaited. They are matched by the message
+// itself, which the kernel loops back with them, not by the counter of
+// SOF_TIMESTAMPING_OPT_ID: whether a send that fails is counted differs between
+// kernels, and a counter that is off by one would pair every later stamp with
+// the wrong message. Stamps are CLOCK_REALTIME; Options is the door for others.
+//
+// Errors of the interface (down, gone, no buffer, no address yet) come back as a
+// status and are never fatal: a socket works again when its interface is up
+// again. When the interface was deleted and made anew, open a new transport.
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bridge/config/config.h"
+#include "bridge/ptp/slave_port.h"
+#include "bridge/time/timestamp.h"
+
+namespace bridge::os {
+
+// One PTP message; no Ethernet, IP or UDP header. May have octets behind the end
+// of the message (Ethernet padding, UDPv6 checksum octets).
+struct RxFrame {
+  std::span<const uint8_t> octets;  // In the buffer given to Receive.
+  std::optional<UtcTime> stamp;     // Event messages only, and not always.
+};
+
+struct TxStamp {
+  ptp::TxToken token;
+  UtcTime sent;
+};
+
+class PtpTransport {
+ public:
+  struct Options {
+    Transport kind = Transport::kL2;
+    std::string interface;
+  };
+  struct Counters {
+    uint64_t received = 0;
+    uint64_t sent = 0;
+    uint64_t send_errors = 0;
+    uint64_t rx_truncated = 0;       // Longer than the buffer: dropped.
+    uint64_t rx_ignored = 0;         // Not for us: outgoing, or to another host.
+    uint64_t tx_stamps_unknown = 0;  // A stamp of no message we wait for.
+    uint64_t tx_stamps_missing = 0;  // A message whose stamp did not come.
+  };
+
+  // Frames longer than this are no PTP messages of ours.
+  static constexpr size_t kBufferSize = 1536;
+  // Messages to receive in one turn of the loop, at most.
+  static constexpr int kBatch = 32;
+
+  static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
+  virtual ~PtpTransport() = default;
+
+  // POLLIN | POLLPRI; POLLERR comes unasked.
+  virtual void AppendPollFds(std::vector<pollfd>& out) const = 0;
+
+  // The next message, or nothing when there is none now. An error is consumed by
+  // being returned: call again.
+  virtual absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) = 0;
+
+  // To the group that belongs to the message type.
+  virtual absl::Status Send(const ptp::Send& message) = 0;
+
+  // The next transmit timestamp, or nothing when there is none now.
+  virtual std::optional<TxStamp> ReadTransmitted() = 0;
+
+  const Counters& counters() const { return counters_; }
+
+ protected:
+  // Whether a message type goes to the group of the peer delay mechanism.
+  static bool IsPeerDelay(ptp::MessageType type);
+
+  Counters counters_;
+};
+
+}  // namespace bridge::os

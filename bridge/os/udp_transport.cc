@@ -1,0 +1,201 @@
+#include "bridge/os/udp_transport.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "bridge/base/status_macros.h"
+#include "bridge/os/errno_status.h"
+#include "bridge/os/interface.h"
+
+namespace bridge::os {
+namespace {
+
+constexpr uint16_t kPorts[] = {319, 320};  // Event, general.
+
+// The groups of annex C and D: all but peer delay messages, and those. IPv6 with
+// global scope (the E), linuxptp's default; peer delay stays on the link.
+constexpr char kAll4[] = "224.0.1.129";
+constexpr char kPeerDelay4[] = "224.0.0.107";
+constexpr char kAll6[] = "ff0e::181";
+constexpr char kPeerDelay6[] = "ff02::6b";
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+// `host` nullptr: any.
+Address MakeAddress(int family, const char* host, uint16_t port, int interface_index) {
+  Address address;
+  if (family == AF_INET) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    if (host != nullptr) inet_pton(AF_INET, host, &in.sin_addr);
+    std::memcpy(&address.storage, &in, address.size = sizeof in);
+  } else {
+    sockaddr_in6 in6{};
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(port);
+    in6.sin6_scope_id = host == nullptr ? 0 : static_cast<uint32_t>(interface_index);
+    if (host != nullptr) inet_pton(AF_INET6, host, &in6.sin6_addr);
+    std::memcpy(&address.storage, &in6, address.size = sizeof in6);
+  }
+  return address;
+}
+
+const char* Group(int family, bool peer) {
+  if (family == AF_INET) return peer ? kPeerDelay4 : kAll4;
+  return peer ? kPeerDelay6 : kAll6;
+}
+
+// Socket options in a row; remembers the first that failed.
+class OptionSetter {
+ public:
+  explicit OptionSetter(int fd) : fd_(fd) {}
+
+  template <typename T>
+  OptionSetter& Set(int level, int option, const T& value, const char* what) {
+    if (status_.ok() && setsockopt(fd_, level, option, &value, sizeof value) != 0) {
+      status_ = ErrnoStatus(errno, absl::StrCat("cannot ", what));
+    }
+    return *this;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  int fd_;
+  absl::Status status_;
+};
+
+absl::Status SetUp4(int fd, int interface_index) {
+  OptionSetter options(fd);
+  ip_mreqn membership{};
+  membership.imr_ifindex = interface_index;
+  options.Set(IPPROTO_IP, IP_MULTICAST_IF, membership, "choose the interface")
+      .Set(IPPROTO_IP, IP_MULTICAST_TTL, 1, "limit the TTL")
+      .Set(IPPROTO_IP, IP_MULTICAST_LOOP, 0, "stop our own messages")
+      // Only groups this socket has joined, not what others on the host have.
+      .Set(IPPROTO_IP, IP_MULTICAST_ALL, 0, "limit the groups");
+  for (const char* group : {kAll4, kPeerDelay4}) {
+    inet_pton(AF_INET, group, &membership.imr_multiaddr);
+    options.Set(IPPROTO_IP, IP_ADD_MEMBERSHIP, membership, "join a PTP group");
+  }
+  return options.status();
+}
+
+absl::Status SetUp6(int fd, int interface_index) {
+  OptionSetter options(fd);
+  options.Set(IPPROTO_IPV6, IPV6_MULTICAST_IF, interface_index, "choose the interface")
+      .Set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "limit the hops")
+      .Set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "stop our own messages");
+  for (const char* group : {kAll6, kPeerDelay6}) {
+    ipv6_mreq membership{};
+    membership.ipv6mr_interface = static_cast<unsigned>(interface_index);
+    inet_pton(AF_INET6, group, &membership.ipv6mr_multiaddr);
+    options.Set(IPPROTO_IPV6, IPV6_JOIN_GROUP, membership, "join a PTP group");
+  }
+  return options.status();
+}
+
+absl::StatusOr<FileDescriptor> OpenChannel(int family, const std::string& interface,
+                                           int interface_index, uint16_t port) {
+  FileDescriptor fd = OpenSocket(family, SOCK_DGRAM, 0);
+  if (!fd.ok()) return ErrnoStatus(errno, "cannot open a UDP socket");
+  // Another PTP program may run on another interface.
+  OptionSetter shared(fd.get());
+  shared.Set(SOL_SOCKET, SO_REUSEADDR, 1, "share the PTP ports");
+  if (family == AF_INET6) {
+    shared.Set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "restrict a socket to IPv6");
+  }
+  RETURN_IF_ERROR(shared.status());
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
+                 static_cast<socklen_t>(interface.size())) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot bind a socket to ", interface),
+                       "run as root or with CAP_NET_RAW");
+  }
+  const Address own = MakeAddress(family, nullptr, port, interface_index);
+  if (bind(fd.get(), own.get(), own.size) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot bind to UDP port ", port),
+                       errno == EADDRINUSE
+                           ? "another PTP program holds it without sharing"
+                           : "run as root or with CAP_NET_BIND_SERVICE");
+  }
+  RETURN_IF_ERROR(family == AF_INET ? SetUp4(fd.get(), interface_index)
+                                    : SetUp6(fd.get(), interface_index));
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PtpTransport>> UdpTransport::Open(
+    const Options& options) {
+  const int family = options.kind == Transport::kUdp6 ? AF_INET6 : AF_INET;
+  ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(options.interface));
+  ASSIGN_OR_RETURN(FileDescriptor event, OpenChannel(family, options.interface,
+                                                     interface.index, kPorts[kEvent]));
+  RETURN_IF_ERROR(EnableSoftwareTimestamps(event.get()));
+  ASSIGN_OR_RETURN(
+      FileDescriptor general,
+      OpenChannel(family, options.interface, interface.index, kPorts[kGeneral]));
+  return std::unique_ptr<PtpTransport>(
+      new UdpTransport(family, interface.index, std::move(event), std::move(general)));
+}
+
+void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
+  out.push_back({sockets_[kEvent].get(), POLLIN | POLLPRI, 0});
+  out.push_back({sockets_[kGeneral].get(), POLLIN, 0});
+}
+
+absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
+    std::span<uint8_t> buffer) {
+  for (int i = 0, silent = 0; i < kBatch && silent < 2; ++i) {
+    const FileDescriptor& socket = sockets_[static_cast<size_t>(turn_)];
+    turn_ ^= 1;
+    const ssize_t size = reader_.Read(socket.get(), buffer);
+    if (size < 0 && errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
+    if (size < 0) {
+      ++silent;
+      continue;
+    }
+    silent = 0;
+    if (reader_.truncated()) {
+      ++counters_.rx_truncated;
+      continue;
+    }
+    ++counters_.received;
+    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.SoftwareStamp()};
+  }
+  return std::nullopt;
+}
+
+absl::Status UdpTransport::Send(const ptp::Send& message) {
+  const Channel channel = ptp::IsEvent(message.type) ? kEvent : kGeneral;
+  const Address to = MakeAddress(family_, Group(family_, IsPeerDelay(message.type)),
+                                 kPorts[channel], interface_index_);
+  if (channel == kEvent) pending_.Expect(message, counters_);
+  if (sendto(sockets_[channel].get(), message.octets.data(), message.size, MSG_DONTWAIT,
+             to.get(), to.size) < 0) {
+    const int error = errno;
+    if (channel == kEvent) pending_.TakeBack();
+    ++counters_.send_errors;
+    return ErrnoStatus(error, "cannot send",
+                       error == ENETUNREACH || error == EADDRNOTAVAIL
+                           ? "has the interface an address?"
+                           : "");
+  }
+  ++counters_.sent;
+  return absl::OkStatus();
+}
+
+std::optional<TxStamp> UdpTransport::ReadTransmitted() {
+  return pending_.Read(sockets_[kEvent].get(), counters_);
+}
+
+}  // namespace bridge::os
