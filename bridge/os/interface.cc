@@ -1,8 +1,11 @@
 #include "bridge/os/interface.h"
 
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -18,7 +21,7 @@
 namespace bridge::os {
 namespace {
 
-// The kernel's answer to one question about `name`; ENODEV without such an one.
+// The kernel's answer to one question about `name`; kNotFound without such an one.
 absl::StatusOr<ifreq> Ask(int fd, const std::string& name, unsigned long request) {
   ifreq question{};
   name.copy(question.ifr_name, IFNAMSIZ - 1);
@@ -80,6 +83,17 @@ std::optional<InterfaceAddresses> ReadAddresses(const std::string& name) {
   }
   freeifaddrs(list);
   return out;
+}
+
+std::optional<bool> StampsTransmissions(const std::string& name) {
+  FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
+  ethtool_ts_info answer{};
+  answer.cmd = ETHTOOL_GET_TS_INFO;
+  ifreq question{};
+  name.copy(question.ifr_name, IFNAMSIZ - 1);
+  question.ifr_data = reinterpret_cast<char*>(&answer);
+  if (ioctl(fd.get(), SIOCETHTOOL, &question) != 0) return std::nullopt;
+  return (answer.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE) != 0;
 }
 
 LinkMonitor::LinkMonitor(std::string name)

@@ -34,6 +34,10 @@ struct InterfaceAddresses {
 };
 std::optional<InterfaceAddresses> ReadAddresses(const std::string& name);
 
+// Whether the driver stamps what it sends in software; without it no Delay_Req is
+// ever measured. Nothing when the driver does not say.
+std::optional<bool> StampsTransmissions(const std::string& name);
+
 enum class LinkEvent {
   kUp,
   kDown,

@@ -64,6 +64,11 @@ TEST_F(InterfaceTest, AddressesAreToldApart) {
   EXPECT_TRUE(addresses->ipv6_link_local);
 }
 
+TEST_F(InterfaceTest, DriversAreAskedForSoftwareTransmitStamps) {
+  EXPECT_EQ(StampsTransmissions("veth0"), true);
+  EXPECT_EQ(StampsTransmissions("nope0"), std::nullopt);
+}
+
 TEST_F(InterfaceTest, MonitorNoticesDownAndUp) {
   LinkMonitor monitor("veth0");
   ASSERT_TRUE(monitor.netlink_status().ok());

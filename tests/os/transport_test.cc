@@ -350,6 +350,29 @@ TEST_F(L2TransportTest, FramesToAnotherHostAreIgnored) {
   EXPECT_EQ((*far)->counters().rx_ignored, 1u);
 }
 
+// The kernel counts such sends in SOF_TIMESTAMPING_OPT_ID although they fail.
+TEST_F(L2TransportTest, AFullQueueDoesNotShiftTheStampsOfLaterMessages) {
+  ASSERT_NO_FATAL_FAILURE(MakeCable());
+  if (!Shell("tc qdisc add dev veth0 root tbf rate 8kbit burst 100 limit 100")) {
+    GTEST_SKIP() << "needs tc and the tbf queue";
+  }
+  auto near = PtpTransport::Open({.kind = Transport::kL2, .interface = "veth0"});
+  ASSERT_TRUE(near.ok());
+  for (uint16_t i = 0; i < 10; ++i)
+    (void)(*near)->Send(MakeSend(MessageType::kDelayReq, i));
+  ASSERT_GT((*near)->counters().send_errors, 0u);
+  ASSERT_TRUE(Shell("tc qdisc del dev veth0 root"));
+  const ptp::Send last = MakeSend(MessageType::kDelayReq, 99);
+  ASSERT_TRUE((*near)->Send(last).ok());
+  std::optional<TxStamp> stamp;
+  while (auto next = TransmittedOf(**near)) {
+    stamp = next;
+    if (stamp->token == last.token) break;
+  }
+  ASSERT_TRUE(stamp);
+  EXPECT_EQ(stamp->token, last.token);
+}
+
 TEST_F(L2TransportTest, LoopbackIsRefusedWithAnAlternative) {
   const auto transport =
       PtpTransport::Open({.kind = Transport::kL2, .interface = "lo"});
