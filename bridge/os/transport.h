@@ -40,7 +40,8 @@ namespace bridge::os {
 // of the message (Ethernet padding, UDPv6 checksum octets).
 struct RxFrame {
   std::span<const uint8_t> octets;  // In the buffer given to Receive.
-  std::optional<UtcTime> stamp;     // Event messages only, and not always.
+  // On arrival. Event messages nearly always have one, general ones over Ethernet too.
+  std::optional<UtcTime> stamp;
 };
 
 struct TxStamp {
