@@ -64,6 +64,7 @@ absl::Status ShmSink::AttachSegment() {
   if (memory == reinterpret_cast<void*>(-1)) return CannotOpen(unit_, errno);
   id_ = id;
   segment_ = static_cast<ntpshm::Segment*>(memory);
+  fed_before_ |= segment_->receiveTimeStampSec != 0;
   writer_.emplace(segment_);
   writer_->Withdraw();
   if (info.shm_perm.uid != 0 && info.shm_perm.uid != geteuid()) {

@@ -38,6 +38,9 @@ class ShmSink final : public SampleSink {
   // change. Ask after Publish.
   std::optional<LogLine> TakeNews();
 
+  // Somebody had written a sample since the machine started: the system clock may
+  // have been set from this unit.
+  bool fed_before() const { return fed_before_; }
   bool attached() const { return segment_ != nullptr; }
   // How often a sample of ours was found overwritten by somebody else.
   uint64_t foreign_writes() const { return foreign_writes_; }
@@ -54,6 +57,7 @@ class ShmSink final : public SampleSink {
   const int unit_;
   const int mode_;
   const absl::Duration check_interval_;
+  bool fed_before_ = false;
   int id_ = -1;
   ntpshm::Segment* segment_ = nullptr;
   std::optional<ntpshm::SegmentWriter> writer_;

@@ -27,6 +27,8 @@ void InstallSignalHandlers() {
 
 bool StopRequested() { return g_stop != 0; }
 
+bool ReloadRequested() { return g_reload != 0; }
+
 bool TakeReloadRequest() {
   if (g_reload == 0) return false;
   g_reload = 0;

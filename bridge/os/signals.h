@@ -12,6 +12,7 @@ void InstallSignalHandlers();
 
 // Stays true once SIGTERM or SIGINT has come.
 bool StopRequested();
+bool ReloadRequested();
 // True once for any number of SIGHUPs since the last call.
 bool TakeReloadRequest();
 
