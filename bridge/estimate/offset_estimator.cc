@@ -387,8 +387,13 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
   // In the beginning all of the round trip could be in one direction.
   if (std::min(forward.used, reverse.used) >= kBeforeHalfDelay) asymmetry /= 2;
   if (settings_.asymmetry_bound) asymmetry = settings_.asymmetry_bound->NanosDouble();
-  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + std::abs(forward.excess) / 2 +
-                     std::abs(reverse.excess) / 2 + suspicion_);
+  // Delays vary to one side only, so where they vary much their means may differ
+  // by a good part of that: a storm that has just begun moves both, unevenly.
+  const double uneven =
+      std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance())) / 2;
+  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven +
+                     std::abs(forward.excess) / 2 + std::abs(reverse.excess) / 2 +
+                     suspicion_);
 }
 
 // A direction that is out while the other is in family can't be the clock.

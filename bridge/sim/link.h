@@ -22,7 +22,7 @@ struct LinkSettings {
   double spike_ns = 50'000;  // ... by up to this.
   double loss = 0;
   double duplicate = 0;
-  double reorder = 0;  // Chance of being held back by 1 ms.
+  double reorder = 0;  // Chance of being held back by 200 us.
 };
 
 enum class Direction { kToSlave, kToMaster };
@@ -51,7 +51,7 @@ class Link {
     const double shortest = ns / 10;
     ns += settings_.jitter_ns * rng_.Gaussian();
     if (rng_.Chance(settings_.spike_chance)) ns += settings_.spike_ns * rng_.Uniform();
-    if (rng_.Chance(settings_.reorder)) ns += 1e6;
+    if (rng_.Chance(settings_.reorder)) ns += 200e3;
     return TimeDelta::FromNanosDouble(ns < shortest ? shortest : ns);
   }
 

@@ -66,7 +66,7 @@ Scenario Loss() {
 
 Scenario Reordering() {
   Scenario s = Base("reordering", "packets overtake each other and come twice");
-  s.link.reorder = 0.1;
+  s.link.reorder = 0.05;
   s.link.duplicate = 0.05;
   return s;
 }
