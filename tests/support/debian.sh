@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# Sourced by tests/run and contrib/demo/run: what a bare Debian needs.
+#
+# The NTP and PTP programs the tests run against are never installed: their
+# services would grab the machine's clock, and chrony and ntpsec exclude each
+# other. They are unpacked into build/peers and run from there.
+#
+# Expects $root (the source tree).
+
+build_packages=(cmake ninja-build g++ pkg-config libabsl-dev libtomlplusplus-dev libmd-dev tzdata)
+run_packages=(python3 iproute2 util-linux procps)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev git)
+asan_packages=(clang-14 llvm-14)
+style_packages=(clang-format-14 clang-tidy-14 clang-tools-14 shellcheck binutils)
+
+peers=$root/build/peers
+
+installed() {
+  [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]
+}
+
+apt_update_once() {
+  [[ -n ${apt_updated:-} ]] && return
+  apt-get -qq update || return
+  apt_updated=1
+}
+
+# need PACKAGE...: installs what is missing; without root it says what to ask for.
+need() {
+  local missing=() package
+  for package; do installed "$package" || missing+=("$package"); done
+  ((${#missing[@]} == 0)) && return
+  if ((EUID != 0)); then
+    echo "missing packages; as root: apt-get install --no-install-recommends ${missing[*]}" >&2
+    return 1
+  fi
+  echo "installing ${missing[*]}"
+  apt_update_once || return
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y \
+    --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# unpack DIRECTORY PACKAGE...: the package's files under DIRECTORY, no scripts run.
+unpack() {
+  local into=$1 scratch package rc=0
+  shift
+  scratch=$(mktemp -d)
+  for package; do
+    # The sandbox user of apt cannot write into a private directory; nothing here
+    # needs it, so the download runs as the caller.
+    (cd "$scratch" && apt-get -qq -o APT::Sandbox::User=root download "$package") || rc=1
+  done
+  mkdir -p "$into"
+  for package in "$scratch"/*.deb; do
+    [[ -e $package ]] && { dpkg -x "$package" "$into" || rc=1; }
+  done
+  rm -rf "$scratch"
+  return "$rc"
+}
+
+missing_libraries() {
+  LD_LIBRARY_PATH=$(peer_libraries) ldd "$peers"/*/usr/{sbin/chronyd,bin/chronyc,sbin/ntpd,sbin/ptp4l} \
+    2>/dev/null | sed -n 's/^\t\(.*\) => not found/\1/p' | sort -u
+}
+
+peer_libraries() {
+  local dir
+  dir=$peers/lib
+  echo "$dir/usr/lib/$(multiarch):$dir/lib/$(multiarch):$peers/ntpsec/usr/lib/$(multiarch)"
+}
+
+multiarch() { dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu"; }
+
+# fetch_peers: chrony, ntpsec and linuxptp with the libraries they lack here.
+fetch_peers() {
+  local peer depends
+  [[ -e $peers/.complete ]] && return
+  if ! apt-cache show linuxptp >/dev/null 2>&1; then
+    ((EUID == 0)) && apt_update_once
+  fi
+  for peer in chrony ntpsec linuxptp; do
+    unpack "$peers/$peer" "$peer" && continue
+    # Package lists older than the mirror: one update and a second try.
+    if ((EUID != 0)) || ! apt_update_once || ! unpack "$peers/$peer" "$peer"; then
+      echo "cannot fetch package $peer" >&2
+      return 1
+    fi
+  done
+  unpack "$peers/lib" python3-ntp || return  # For ntpq.
+  # First what the programs name themselves, then what those libraries need.
+  depends="chrony ntpsec linuxptp"
+  for _ in 1 2 3; do
+    [[ -n $(missing_libraries) ]] || break
+    # shellcheck disable=SC2086
+    depends=$(apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks \
+      --no-replaces --no-enhances $depends | sed -n 's/.*Depends: \(lib[^ <]*\)$/\1/p' | sort -u)
+    for peer in $depends; do
+      installed "$peer" || unpack "$peers/lib" "$peer" || return
+    done
+  done
+  if [[ -n $(missing_libraries) ]]; then
+    echo "peers lack libraries: $(missing_libraries | tr '\n' ' ')" >&2
+    return 1
+  fi
+  touch "$peers/.complete"
+}

@@ -1,0 +1,217 @@
+"""The programs on the cable: ptp4l, chronyd, ntpd, and refclockd itself."""
+import glob
+import os
+import re
+import signal
+from pathlib import Path
+
+from .cable import FAR_IF, NEAR_IF, HarnessError
+
+ROOT = Path(__file__).resolve().parents[3]
+PEERS = Path(os.environ.get("REFCLOCKD_PEERS", ROOT / "build/peers"))
+BIN = Path(os.environ.get("REFCLOCKD_BIN", ROOT / "build/bin"))
+
+NETWORK = {"l2": "L2", "udp4": "UDPv4", "udp6": "UDPv6"}
+
+
+def peer(path):
+    """The path of an unpacked program, e.g. peer("chrony/usr/sbin/chronyd")."""
+    program = PEERS / path
+    if not program.exists():
+        raise HarnessError(f"{program} is missing: tests/run fetches it")
+    return program
+
+
+def peer_env():
+    """Lets unpacked programs find unpacked libraries and modules."""
+    env = dict(os.environ)
+    libraries = glob.glob(f"{PEERS}/lib/usr/lib/*-linux-gnu*") + glob.glob(f"{PEERS}/lib/lib/*-linux-gnu*")
+    libraries += [f"{directory}/ntp" for directory in libraries]
+    env["LD_LIBRARY_PATH"] = ":".join(libraries)
+    env["PYTHONPATH"] = f"{PEERS}/lib/usr/lib/python3/dist-packages"
+    return env
+
+
+def ptp4l_settings(transport, delay, cable, name, settings):
+    lines = {"time_stamping": "software", "network_transport": NETWORK[transport],
+             "delay_mechanism": delay.upper(), "uds_address": cable.dir / f"{name}.uds"}
+    lines.update(settings)
+    return "[global]\n" + "".join(f"{k} {v}\n" for k, v in lines.items())
+
+
+class Ptp4lMaster:
+    """ptp4l as grandmaster with software stamps: it announces ptpTimescale 0 and its
+    stamps are UTC. free_running: it does not even read the clock's frequency."""
+
+    def __init__(self, cable, transport="l2", delay="e2e", sync=-3, announce=0, name="master", **settings):
+        self._cable = cable
+        self._name = name
+        self._config = cable.dir / f"{name}.conf"
+        self._config.write_text(ptp4l_settings(transport, delay, cable, name, {
+            "free_running": 1, "clockClass": 6, "priority1": 10, "logSyncInterval": sync,
+            "logAnnounceInterval": announce, "logMinDelayReqInterval": min(sync, 0),
+            "logMinPdelayReqInterval": min(sync, 0), **settings}))
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.far(
+            self._name, [peer("linuxptp/usr/sbin/ptp4l"), "-f", self._config, "-i", FAR_IF, "-m", "-q"],
+            peer_env())
+        since = len(self.process.log())
+        self.process.wait_for("assuming the grand master role", 30, since)
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+
+class Ptp4lClient:
+    """ptp4l feeding NTP SHM (`clock_servo ntpshm`): the chain refclockd is measured
+    against, and its stand-in where a test of the harness needs one."""
+
+    kind = "ptp4l"
+
+    def __init__(self, cable, transport="l2", delay="e2e", unit=2, sock=None, name="client", **_):
+        if sock:
+            raise HarnessError("ptp4l 3.1.1 has no SOCK output")
+        self._cable = cable
+        self._name = name
+        self._config = cable.dir / f"{name}.conf"
+        self._config.write_text(ptp4l_settings(transport, delay, cable, name, {
+            "slaveOnly": 1, "clock_servo": "ntpshm", "ntpshm_segment": unit}))
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.near(
+            self._name, [peer("linuxptp/usr/sbin/ptp4l"), "-f", self._config, "-i", NEAR_IF, "-m", "-q"],
+            peer_env())
+        return self
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+
+class Refclockd:
+    """refclockd on the near side. ptp4l's software-stamped Announce says
+    ptpTimescale 0, so the configuration says what it carries."""
+
+    kind = "refclockd"
+
+    def __init__(self, cable, transport="l2", delay="e2e", unit=2, sock=None, rate=16,
+                 interface=NEAR_IF, name="client", extra=""):
+        self._cable = cable
+        self._name = name
+        self.config = cable.dir / f"{name}.toml"
+        self.status_socket = cable.dir / f"{name}.status"
+        text = (f'[ptp]\ninterface = "{interface}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
+                f'timestamping = "software"\n[utc]\narbitrary_timescale = "utc"\n'
+                f'[output]\nrate = {rate}\n[status]\nsocket = "{self.status_socket}"\n')
+        if unit is not None:
+            text += f"[[output.shm]]\nunit = {unit}\n"
+        if sock:
+            text += f'[[output.sock]]\npath = "{sock}"\n'
+        self.config.write_text(text + extra)
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.near(self._name, [program("refclockd"), f"--config={self.config}"])
+        return self
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    def reload(self):
+        self.process.signal(signal.SIGHUP)
+
+    def status(self):
+        """`refclockctl status --json` as a dict, or None while nothing answers."""
+        return status(self._cable, self.status_socket)
+
+
+def program(name):
+    path = BIN / name
+    if not path.exists():
+        raise HarnessError(f"{path} is not built")
+    return path
+
+
+def status(cable, socket):
+    import json
+    result = cable.run("near", [program("refclockctl"), "status", "--json", f"--socket={socket}"])
+    return json.loads(result.stdout) if result.returncode == 0 else None
+
+
+class Chronyd:
+    """chronyd -x: computes everything and sets nothing."""
+
+    def __init__(self, cable, shm=None, sock=None, poll=2, name="chronyd"):
+        self._cable = cable
+        self._name = name
+        self._command_socket = cable.dir / f"{name}.cmd"
+        driver = f"SHM {shm}" if sock is None else f"SOCK {sock}"
+        self._config = cable.dir / f"{name}.conf"
+        self._config.write_text(
+            f"refclock {driver} refid PTP poll {poll} precision 1e-7\n"
+            f"cmdport 0\nport 0\nbindcmdaddress {self._command_socket}\n"
+            f"pidfile {cable.dir}/{name}.pid\nlocal stratum 10\n")
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.near(
+            self._name, [peer("chrony/usr/sbin/chronyd"), "-x", "-d", "-u", "root", "-L", "0",
+                         "-f", self._config], peer_env())
+        self.process.wait_for("chronyd version", 10)
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    def ask(self, *command):
+        """What chronyc prints for a command, e.g. ask("-n", "sources")."""
+        return self._cable.run("near", [peer("chrony/usr/bin/chronyc"), "-h", self._command_socket,
+                                        *command], peer_env()).stdout
+
+    def sources(self):
+        return self.ask("-n", "sources")
+
+    def selected(self):
+        return re.search(r"^#\* PTP ", self.sources(), re.M) is not None
+
+
+class Ntpd:
+    """ntpsec's ntpd with `disable ntp`; Cable has taken CAP_SYS_TIME from it, as
+    it would still call ntp_adjtime once at start."""
+
+    def __init__(self, cable, shm=2, name="ntpd"):
+        self._cable = cable
+        self._name = name
+        self._config = cable.dir / f"{name}.conf"
+        self._config.write_text(
+            f"disable ntp\ndisable kernel\nrefclock shm unit {shm} refid PTP minpoll 4 maxpoll 4\n"
+            "restrict default nomodify\nrestrict 127.0.0.1\n")
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.near(
+            self._name, [peer("ntpsec/usr/sbin/ntpd"), "-n", "-c", self._config,
+                         "-p", self._cable.dir / f"{self._name}.pid"], peer_env())
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    def peers(self):
+        return self._cable.run("near", ["/usr/bin/python3", peer("ntpsec/usr/bin/ntpq"), "-pn",
+                                        "127.0.0.1"], peer_env()).stdout
+
+    def selected(self):
+        return re.search(r"^\*\S*SHM\(\d+\)|^\*127\.127\.28\.", self.peers(), re.M) is not None
