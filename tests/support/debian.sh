@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
 # Sourced by tests/run and contrib/demo/run: what a bare Debian needs.
 #
 # The NTP and PTP programs the tests run against are never installed: their
@@ -9,9 +10,9 @@
 
 build_packages=(cmake ninja-build g++ pkg-config libabsl-dev libtomlplusplus-dev libmd-dev tzdata)
 run_packages=(python3 iproute2 util-linux procps)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev git)
-asan_packages=(clang-14 llvm-14)
-style_packages=(clang-format-14 clang-tidy-14 clang-tools-14 shellcheck binutils)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev)
+asan_packages=(clang-14 llvm-14 libclang-rt-14-dev)
+style_packages=(clang-format-14 clang-tidy-14 shellcheck binutils)
 
 peers=$root/build/peers
 
@@ -64,12 +65,10 @@ missing_libraries() {
 }
 
 peer_libraries() {
-  local dir
-  dir=$peers/lib
-  echo "$dir/usr/lib/$(multiarch):$dir/lib/$(multiarch):$peers/ntpsec/usr/lib/$(multiarch)"
+  local triplet
+  triplet=$(g++ -print-multiarch)
+  echo "$peers/lib/usr/lib/$triplet:$peers/lib/lib/$triplet"
 }
-
-multiarch() { dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu"; }
 
 # fetch_peers: chrony, ntpsec and linuxptp with the libraries they lack here.
 fetch_peers() {
