@@ -151,16 +151,18 @@ def status(cable, socket):
 
 
 class Chronyd:
-    """chronyd -x: computes everything and sets nothing."""
+    """chronyd -x: computes everything and sets nothing. With both drivers, SHM is
+    called PTP and SOCK is called PSK; else the one there is is PTP."""
 
     def __init__(self, cable, shm=None, sock=None, poll=2, name="chronyd"):
         self._cable = cable
         self._name = name
         self._command_socket = cable.dir / f"{name}.cmd"
-        driver = f"SHM {shm}" if sock is None else f"SOCK {sock}"
+        drivers = ([f"SHM {shm} refid PTP"] if shm is not None else []) + (
+            [f"SOCK {sock} refid {'PTP' if shm is None else 'PSK'}"] if sock else [])
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(
-            f"refclock {driver} refid PTP poll {poll} precision 1e-7\n"
+            "".join(f"refclock {driver} poll {poll} precision 1e-7\n" for driver in drivers) +
             f"cmdport 0\nport 0\nbindcmdaddress {self._command_socket}\n"
             f"pidfile {cable.dir}/{name}.pid\nlocal stratum 10\n")
         self.process = None
@@ -184,7 +186,7 @@ class Chronyd:
         return self.ask("-n", "sources")
 
     def selected(self):
-        return re.search(r"^#\* PTP ", self.sources(), re.M) is not None
+        return re.search(r"^#\* (PTP|PSK) ", self.sources(), re.M) is not None
 
 
 class Ntpd:

@@ -1,0 +1,135 @@
+"""The live tables of contrib/demo/run, which builds first."""
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/system"))
+from lib import peers  # noqa: E402
+from lib.cable import Cable  # noqa: E402
+from lib.kit import STANDIN, client  # noqa: E402
+from lib.shm import ShmObserver  # noqa: E402
+
+SECONDS = 45
+LIMIT_NS = 20_000  # Both ends share one clock: the truth is 0.
+
+
+def ns(value):
+    return "-" if value is None else f"{value:+.0f} ns" if abs(value) < 1e5 else f"{value / 1e3:+.0f} us"
+
+
+def daemon_cells(status):
+    """State, what is published or why not, jitter, bound."""
+    if status is None:
+        return f"{'no answer yet':<14}{'-':<26}{'-':>10}{'-':>11}"
+    what = ns(status["offset_ns"]) if status["publishing"] else f"withheld: {status['withheld']}"
+    return (f"{status['state']:<14}{what:<26}{ns(status['jitter_ns']).lstrip('+'):>10}"
+            f"{ns(status['error_bound_ns']).lstrip('+'):>11}")
+
+
+HEAD = f"{'time':>6}  {'refclockd':<14}{'published offset':<26}{'jitter':>10}{'bound':>11}"
+
+
+def chrony_cells(chronyd):
+    """One cell per refclock: chrony's mark, its last sample, reach."""
+    cells = []
+    for line in chronyd.ask("-c", "-n", "sources").splitlines():
+        mode, state, name, _, _, reach, _, sample, *_ = line.split(",")
+        if mode == "#":
+            cells.append(f"#{state} {name} {ns(float(sample) * 1e9) if reach != '0' else '-':>9} reach {reach:>3}")
+    return "   ".join(cells)
+
+
+def on_a_cable():
+    with Cable() as cable:
+        cable.join_ipc()
+        sock = None if STANDIN else cable.dir / "chrony.ptp.sock"
+        print("grandmaster: ptp4l on one side of a veth cable, 8 Sync/s, software timestamps")
+        peers.Ptp4lMaster(cable).start()
+        chronyd = peers.Chronyd(cable, shm=2, sock=sock).start()
+        daemon = client(cable, sock=sock).start()
+        shm = ShmObserver()
+        print(f"\n{HEAD}   chronyd -x: SHM unit 2 (PTP){'' if STANDIN else ', SOCK (PSK)'}")
+        samples, first, status, start = [], None, None, time.monotonic()
+        while time.monotonic() - start < SECONDS and daemon.process.running():
+            new = shm.collect(seconds=1)
+            first = first or (new and new[0].seen - daemon.process.started) or None
+            samples += new
+            status = None if STANDIN else daemon.status()
+            print(f"{time.monotonic() - start:4.0f} s  {daemon_cells(status)}   {chrony_cells(chronyd)}", flush=True)
+        print("\n$ chronyc -n sources\n" + chronyd.sources())
+        bad = faults(daemon, status, samples, chronyd)
+        if bad:
+            print(daemon.process.tail())
+            print("verdict: BAD: " + "; ".join(bad))
+            return 1
+        offsets = [s.offset_ns for s in samples]
+        print(f"verdict: GOOD: first sample {first:.1f} s after start, {len(samples)} samples, "
+              f"median {statistics.median(offsets):+.0f} ns, std {statistics.pstdev(offsets):.0f} ns "
+              "against a true offset of 0; chrony selected PTP")
+        return 0
+
+
+def faults(daemon, status, samples, chronyd):
+    bad = []
+    if not daemon.process.running():
+        bad.append(f"refclockd ended with exit code {daemon.process.exit_code()}")
+    if not STANDIN and not (status and status["publishing"]):
+        bad.append("refclockd publishes nothing at the end")
+    if len(samples) < 10:
+        bad.append(f"only {len(samples)} samples in SHM")
+    elif abs(statistics.median(s.offset_ns for s in samples)) > LIMIT_NS:
+        bad.append(f"the median offset is over {LIMIT_NS} ns")
+    if not chronyd.selected():
+        bad.append("chrony has not selected PTP")
+    return bad
+
+
+def on_interface(interface, arguments):
+    with tempfile.TemporaryDirectory(prefix="refclockd-demo-") as directory:
+        socket = f"{directory}/status.sock"
+        log_path = Path(directory) / "log"
+        argv = [str(peers.program("refclockd")), f"--interface={interface}",
+                "--set", f"status.socket={socket}", *arguments]
+        with open(log_path, "w") as log:
+            daemon = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        print(" ".join(argv))
+        print("It feeds NTP SHM unit 2; contrib/chrony and contrib/ntpsec say how to read it. Ctrl-C ends.\n")
+        print(HEAD + "   grandmaster")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        shown, start = 0, time.monotonic()
+        try:
+            while daemon.poll() is None:
+                time.sleep(1)
+                status = ask(socket)
+                master = ((status or {}).get("grandmaster") or {}).get("identity", "-")
+                print(f"{time.monotonic() - start:4.0f} s  {daemon_cells(status)}   {master}", flush=True)
+                if status and status["withheld"] and time.monotonic() - start > 10 and not shown:
+                    shown = 1
+                    print(explain(status["withheld"]))
+        except KeyboardInterrupt:
+            print()
+        daemon.terminate()
+        code = daemon.wait(10)
+        print(log_path.read_text()[-4000:])
+        return code
+
+
+def ask(socket):
+    result = subprocess.run([peers.program("refclockctl"), "status", "--json", f"--socket={socket}"],
+                            capture_output=True, text=True, timeout=5)
+    return json.loads(result.stdout) if result.returncode == 0 else None
+
+
+def explain(reason):
+    text = subprocess.run([peers.program("refclockctl"), "explain", "reasons"],
+                          capture_output=True, text=True, timeout=5).stdout
+    return "\n".join(line for line in text.splitlines() if reason in line)
+
+
+sys.exit(on_interface(sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else on_a_cable())
