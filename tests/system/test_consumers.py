@@ -1,7 +1,7 @@
 """A real chronyd and a real ntpd read what is published, and believe it."""
 from lib.cable import wait_until
 from lib.kit import client, only_refclockd, running_pair
-from lib.peers import Chronyd, Ntpd, Ptp4lMaster
+from lib.peers import ROOT, Chronyd, Ntpd, Ptp4lMaster
 
 
 def test_chrony_selects_ptp_over_shm(cable):
@@ -22,6 +22,23 @@ def test_ntpd_selects_ptp(cable):
     running_pair(cable)
     ntpd = Ntpd(cable).start()
     wait_until(ntpd.selected, 90, "ntpd marks it *", every=1)
+
+
+def test_ntpd_selects_ptp_with_the_fragment_we_ship(cable):
+    running_pair(cable)
+    fragment = (ROOT / "contrib/ntpsec/refclockd.conf").read_text()
+    ntpd = Ntpd(cable, refclock=fragment).start()
+    wait_until(ntpd.selected, 90, "ntpd marks it *", every=1)
+    assert "syntax error" not in ntpd.process.log()
+
+
+def test_chrony_selects_ptp_with_the_fragment_we_ship(cable):
+    only_refclockd("3.1.1 has no SOCK output")
+    running_pair(cable, sock="/run/chrony.ptp.sock")
+    fragment = (ROOT / "contrib/chrony/refclockd.conf").read_text()
+    assert fragment.count("\nrefclock SOCK /run/chrony.ptp.sock ") == 1
+    chronyd = Chronyd(cable, refclock=fragment).start()
+    wait_until(chronyd.selected, 60, "chrony selects PTP", every=0.5)
 
 
 def test_consumer_started_first(cable):

@@ -156,11 +156,12 @@ class Cable:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def _hold(self, side):
-        # sysfs shows the interfaces of the namespace it was mounted in.
+        # sysfs shows the interfaces of the namespace it was mounted in; default
+        # sockets and pid files (/run/...) are to be nobody else's.
         ready = self.dir / f"{side}.ready"
         self._holders[side] = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--ipc", "--mount", "--uts", "sh", "-c",
-             f"mount -t sysfs sysfs /sys 2>/dev/null; touch {ready}; exec sleep infinity"],
+             f"mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /run; touch {ready}; exec sleep infinity"],
             stdin=subprocess.DEVNULL)
         holder = self._holders[side]
         wait_until(lambda: ready.exists() or holder.poll() is not None, 10, f"namespace {side}")

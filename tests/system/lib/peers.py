@@ -154,7 +154,7 @@ class Chronyd:
     """chronyd -x: computes everything and sets nothing. With both drivers, SHM is
     called PTP and SOCK is called PSK; else the one there is is PTP."""
 
-    def __init__(self, cable, shm=None, sock=None, poll=2, name="chronyd"):
+    def __init__(self, cable, shm=None, sock=None, poll=2, name="chronyd", refclock=None):
         self._cable = cable
         self._name = name
         self._command_socket = cable.dir / f"{name}.cmd"
@@ -162,7 +162,7 @@ class Chronyd:
             [f"SOCK {sock} refid {'PTP' if shm is None else 'PSK'}"] if sock else [])
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(
-            "".join(f"refclock {driver} poll {poll} precision 1e-7\n" for driver in drivers) +
+            (refclock or "".join(f"refclock {driver} poll {poll} precision 1e-7\n" for driver in drivers)) +
             f"cmdport 0\nport 0\nbindcmdaddress {self._command_socket}\n"
             f"pidfile {cable.dir}/{name}.pid\nlocal stratum 10\n")
         self.process = None
@@ -193,12 +193,13 @@ class Ntpd:
     """ntpsec's ntpd with `disable ntp`; Cable has taken CAP_SYS_TIME from it, as
     it would still call ntp_adjtime once at start."""
 
-    def __init__(self, cable, shm=2, name="ntpd"):
+    def __init__(self, cable, shm=2, name="ntpd", refclock=None):
         self._cable = cable
         self._name = name
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(
-            f"disable ntp\ndisable kernel\nrefclock shm unit {shm} refid PTP minpoll 4 maxpoll 4\n"
+            "disable ntp\ndisable kernel\n" +
+            (refclock or f"refclock shm unit {shm} refid PTP minpoll 4 maxpoll 4\n") +
             "restrict default nomodify\nrestrict 127.0.0.1\n")
         self.process = None
 
