@@ -18,17 +18,24 @@ def test_chrony_selects_ptp_over_sock(cable):
     wait_until(chronyd.selected, 60, "chrony selects PTP", every=0.5)
 
 
+def ntpd_selects(ntpd):
+    try:
+        wait_until(ntpd.selected, 60, "ntpd marks it *", every=1)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; ntpq says:\n{ntpd.peers()}") from None
+
+
 def test_ntpd_selects_ptp(cable):
     running_pair(cable)
     ntpd = Ntpd(cable).start()
-    wait_until(ntpd.selected, 90, "ntpd marks it *", every=1)
+    ntpd_selects(ntpd)
 
 
 def test_ntpd_selects_ptp_with_the_fragment_we_ship(cable):
     running_pair(cable)
     fragment = (ROOT / "contrib/ntpsec/refclockd.conf").read_text()
     ntpd = Ntpd(cable, refclock=fragment).start()
-    wait_until(ntpd.selected, 90, "ntpd marks it *", every=1)
+    ntpd_selects(ntpd)
     assert "syntax error" not in ntpd.process.log()
 
 

@@ -171,7 +171,7 @@ class Cable:
     def enter(self, side):
         """argv prefix: in that side's namespaces, without CAP_SYS_TIME, and gone
         when this process goes. Every part is an exec: the pid is the program's."""
-        return ["nsenter", "-t", str(self._holders[side].pid), "--net", "--ipc", "--mount", "--uts",
+        return ["nsenter", "-t", str(self._holders[side].pid), "--net", "--ipc", "--mount", "--uts", "--root",
                 "setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time",
                 "--pdeathsig", "KILL", "--"]
 

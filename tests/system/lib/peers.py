@@ -213,8 +213,9 @@ class Ntpd:
         self.process.stop()
 
     def peers(self):
-        return self._cable.run("near", ["/usr/bin/python3", peer("ntpsec/usr/bin/ntpq"), "-pn",
-                                        "127.0.0.1"], peer_env()).stdout
+        result = self._cable.run("near", ["/usr/bin/python3", peer("ntpsec/usr/bin/ntpq"), "-pn",
+                                          "127.0.0.1"], peer_env())
+        return result.stdout + result.stderr
 
     def selected(self):
         return re.search(r"^\*\S*SHM\(\d+\)|^\*127\.127\.28\.", self.peers(), re.M) is not None
