@@ -11,16 +11,15 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "bridge/time/time_delta.h"
 
 namespace bridge {
 
-enum class Role { kClient, kGrandmaster, kAuto, kCompanion };
+// Only what this version does: an option that does nothing is not accepted.
+enum class Role { kClient };
 enum class Transport { kL2, kUdp4, kUdp6 };
-enum class Timestamping { kAuto, kHardware, kSoftware };
+enum class Timestamping { kAuto, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
-enum class PhcMode { kDiscipline, kObserve };
 enum class UtcPolicyChoice { kAgree, kTrustGrandmaster, kPin };
 enum class ArbitraryChoice { kRefuse, kUtc, kTai };
 
@@ -34,25 +33,17 @@ struct Config {
     int domain = 0;
     Timestamping timestamping = Timestamping::kAuto;
     std::optional<int> minor_version;  // Nothing: auto.
-    int announce_interval = 1;         // log2 s
-    int sync_interval = 0;             // log2 s; what a grandmaster sends.
-    int delay_interval = 0;            // log2 s
+    int announce_interval = 1;         // log2 s, until the wire tells another.
+    int delay_interval = 0;            // Likewise.
     int announce_receipt_timeout = 3;
-    int priority1 = 128;
-    int priority2 = 128;
     TimeDelta delay_asymmetry;
     std::optional<TimeDelta> asymmetry_bound;  // Nothing: auto.
     std::vector<uint64_t> allowed_masters;     // Clock identities.
   } ptp;
 
-  struct Phc {
-    std::string device = "auto";
-    PhcMode mode = PhcMode::kDiscipline;
-  } phc;
-
   struct Utc {
     UtcPolicyChoice policy = UtcPolicyChoice::kAgree;
-    std::optional<int> pin;
+    std::optional<int> pin;  // TAI-UTC, seconds. Present with kPin, only then.
     std::string leap_file = "/usr/share/zoneinfo/leap-seconds.list";
     ArbitraryChoice arbitrary_timescale = ArbitraryChoice::kRefuse;
   } utc;

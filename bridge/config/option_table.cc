@@ -1,0 +1,578 @@
+#include "bridge/config/option_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "bridge/time/waiting.h"
+
+namespace bridge {
+namespace {
+
+using Problem = std::optional<OptionProblem>;
+
+absl::string_view Leaf(absl::string_view key) {
+  return key.substr(key.find_last_of('.') + 1);
+}
+absl::string_view Parent(absl::string_view key) {
+  const size_t dot = key.find_last_of('.');
+  return dot == absl::string_view::npos ? "" : key.substr(0, dot);
+}
+
+std::string Quoted(absl::string_view text) {
+  constexpr size_t kShown = 60;
+  if (text.size() > kShown) text = text.substr(0, kShown);
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+}
+
+Problem WrongType(const char* key, const OptionValue& value, absl::string_view wanted,
+                  absl::string_view right) {
+  return OptionProblem{
+      absl::StrCat(Leaf(key), " must be ", wanted, ", not ", value.Kind()),
+      std::string(right),
+      {}};
+}
+
+Problem OutOfRange(const char* key, const OptionValue& value, absl::string_view right) {
+  return OptionProblem{
+      absl::StrCat(Leaf(key), " ", value.ToString(), " is out of range"),
+      std::string(right),
+      {}};
+}
+
+// ---- Kinds of options. `at` gives the field of a Config.
+
+Option Int(const char* key, int low, int high, const char* note, const char* help,
+           int& (*at)(Config&)) {
+  const std::string range = absl::StrCat(low, " to ", high);
+  const std::string right = absl::StrCat(range, *note ? "; " : "", note);
+  return {key, range, help,
+          [=](const OptionValue& value, Config& config) -> Problem {
+            const auto* number = std::get_if<int64_t>(&value.is);
+            if (!number) return WrongType(key, value, "a whole number", right);
+            if (*number < low || *number > high) return OutOfRange(key, value, right);
+            at(config) = static_cast<int>(*number);
+            return {};
+          },
+          [=](const Config& config) {
+            return absl::StrCat(at(const_cast<Config&>(config)));
+          }};
+}
+
+// A word for each value of T. `later`: words of the plan that this version does
+// not know, with the sentence's end.
+template <typename T>
+struct Word {
+  const char* word;
+  T value;
+};
+struct Later {
+  const char* word;
+  const char* why;  // "is not in this version"
+};
+
+template <typename T>
+Option Choice(const char* key, std::vector<Word<T>> words, std::vector<Later> later,
+              const char* help, T& (*at)(Config&)) {
+  std::vector<std::string> names;
+  for (const Word<T>& w : words) names.push_back(Quoted(w.word));
+  const std::string values = absl::StrJoin(names, " | ");
+  const std::string right =
+      names.size() == 1 ? absl::StrCat("use ", values) : absl::StrJoin(names, " or ");
+  return {key, values, help,
+          [=](const OptionValue& value, Config& config) -> Problem {
+            const auto* text = std::get_if<std::string>(&value.is);
+            if (!text) return WrongType(key, value, "a word in quotes", right);
+            for (const Word<T>& w : words) {
+              if (*text != w.word) continue;
+              at(config) = w.value;
+              return {};
+            }
+            const std::string named = absl::StrCat(Leaf(key), " ", Quoted(*text), " ");
+            for (const Later& l : later) {
+              if (*text == l.word) {
+                return OptionProblem{absl::StrCat(named, l.why), right, {}};
+              }
+            }
+            return OptionProblem{absl::StrCat(named, "is not known"), right, {}};
+          },
+          [=](const Config& config) -> std::string {
+            for (const Word<T>& w : words) {
+              if (at(const_cast<Config&>(config)) == w.value) return Quoted(w.word);
+            }
+            return "";
+          }};
+}
+
+constexpr char kUnits[] =
+    "a number with ns, us, ms, s, m or h, in quotes, as \"1.5ms\"";
+
+std::string DurationText(TimeDelta d) {
+  return d == TimeDelta() ? "0ns" : absl::FormatDuration(ToDuration(d));
+}
+
+// Fills `out`, or says why not.
+Problem ReadDuration(const char* key, const OptionValue& value, TimeDelta low,
+                     TimeDelta high, absl::string_view also, TimeDelta& out) {
+  const std::string right = absl::StrCat(also, kUnits);
+  const auto* text = std::get_if<std::string>(&value.is);
+  if (!text && (std::holds_alternative<int64_t>(value.is) ||
+                std::holds_alternative<double>(value.is))) {
+    return OptionProblem{
+        absl::StrCat(Leaf(key), " ", value.ToString(), " has no unit"), right, {}};
+  }
+  if (!text) return WrongType(key, value, "a duration", right);
+  absl::Duration parsed;
+  if (text->size() > 64 || !absl::ParseDuration(*text, &parsed)) {
+    return OptionProblem{
+        absl::StrCat(Leaf(key), " ", Quoted(*text), " is not a duration"), right, {}};
+  }
+  const TimeDelta delta = ToTimeDelta(parsed);
+  if (delta < low || delta > high) {
+    return OutOfRange(key, value,
+                      absl::StrCat(DurationText(low), " to ", DurationText(high)));
+  }
+  out = delta;
+  return {};
+}
+
+Option Span(const char* key, TimeDelta low, TimeDelta high, const char* help,
+            TimeDelta& (*at)(Config&)) {
+  return {key,
+          absl::StrCat("\"", DurationText(low), "\" to \"", DurationText(high), "\""),
+          help,
+          [=](const OptionValue& value, Config& config) {
+            return ReadDuration(key, value, low, high, "", at(config));
+          },
+          [=](const Config& config) {
+            return Quoted(DurationText(at(const_cast<Config&>(config))));
+          }};
+}
+
+bool IsAuto(const OptionValue& value) {
+  const auto* text = std::get_if<std::string>(&value.is);
+  return text && *text == "auto";
+}
+
+Option SpanOrAuto(const char* key, TimeDelta low, TimeDelta high, const char* help,
+                  std::optional<TimeDelta>& (*at)(Config&)) {
+  return {key,
+          absl::StrCat("\"auto\" | \"", DurationText(low), "\" to \"",
+                       DurationText(high), "\""),
+          help,
+          [=](const OptionValue& value, Config& config) -> Problem {
+            if (IsAuto(value)) {
+              at(config).reset();
+              return {};
+            }
+            TimeDelta delta;
+            Problem problem =
+                ReadDuration(key, value, low, high, "\"auto\", or ", delta);
+            if (!problem) at(config) = delta;
+            return problem;
+          },
+          [=](const Config& config) {
+            const auto& delta = at(const_cast<Config&>(config));
+            return Quoted(delta ? DurationText(*delta) : "auto");
+          }};
+}
+
+Option Flag(const char* key, const char* help, bool& (*at)(Config&)) {
+  return {key, "true | false", help,
+          [=](const OptionValue& value, Config& config) -> Problem {
+            const auto* flag = std::get_if<bool>(&value.is);
+            if (!flag) return WrongType(key, value, "true or false", "without quotes");
+            at(config) = *flag;
+            return {};
+          },
+          [=](const Config& config) -> std::string {
+            return at(const_cast<Config&>(config)) ? "true" : "false";
+          }};
+}
+
+// An absolute path of at most `longest` octets.
+Option Path(const char* key, size_t longest, const char* help,
+            std::string& (*at)(Config&)) {
+  return {
+      key, "absolute path", help,
+      [=](const OptionValue& value, Config& config) -> Problem {
+        constexpr char kRight[] = "an absolute path in quotes, as \"/run/...\"";
+        const auto* text = std::get_if<std::string>(&value.is);
+        if (!text) return WrongType(key, value, "a path", kRight);
+        const std::string named = absl::StrCat(Leaf(key), " ", Quoted(*text), " ");
+        if (!absl::StartsWith(*text, "/")) {
+          return OptionProblem{
+              absl::StrCat(named, "does not start with \"/\""), kRight, {}};
+        }
+        if (text->find('\0') != std::string::npos) {
+          return OptionProblem{absl::StrCat(named, "holds a zero octet"), kRight, {}};
+        }
+        if (text->size() > longest) {
+          return OptionProblem{
+              absl::StrCat(named, "is too long: ", text->size(), " octets"),
+              absl::StrCat("at most ", longest, " octets"),
+              {}};
+        }
+        at(config) = *text;
+        return {};
+      },
+      [=](const Config& config) -> std::string {
+        const std::string& path = at(const_cast<Config&>(config));
+        return path.empty() ? "" : Quoted(path);
+      }};
+}
+
+constexpr size_t kLongestSocketPath = 107;  // sun_path without its final zero.
+constexpr size_t kLongestPath = 4095;       // PATH_MAX, likewise.
+
+// ---- Options with rules of their own.
+
+// What the kernel accepts as a device name (net/core/dev.c, dev_valid_name).
+Problem SetInterface(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "1 to 15 characters without \"/\", \":\" and spaces; `ip link` lists them";
+  const auto* text = std::get_if<std::string>(&value.is);
+  if (!text) return WrongType("interface", value, "a name in quotes", kRight);
+  const bool bad_character = std::any_of(text->begin(), text->end(), [](char c) {
+    return c == '/' || c == ':' || c == '\0' ||
+           absl::ascii_isspace(static_cast<unsigned char>(c));
+  });
+  const char* why = text->empty()                   ? "is empty"
+                    : text->size() > 15             ? "is too long"
+                    : bad_character                 ? "is not an interface name"
+                    : *text == "." || *text == ".." ? "is not an interface name"
+                                                    : nullptr;
+  if (why) {
+    return OptionProblem{
+        absl::StrCat("interface ", Quoted(*text), " ", why), kRight, {}};
+  }
+  config.ptp.interface = *text;
+  return {};
+}
+
+Problem SetMinorVersion(const OptionValue& value, Config& config) {
+  constexpr char kRight[] = "\"auto\", 0 (IEEE 1588-2008) or 1 (IEEE 1588-2019)";
+  if (IsAuto(value)) {
+    config.ptp.minor_version.reset();
+    return {};
+  }
+  const auto* number = std::get_if<int64_t>(&value.is);
+  if (!number) {
+    return WrongType("minor_version", value, "\"auto\" or a whole number", kRight);
+  }
+  if (*number < 0 || *number > 1) return OutOfRange("minor_version", value, kRight);
+  config.ptp.minor_version = static_cast<int>(*number);
+  return {};
+}
+
+// As pmc, an EUI-64 or Wireshark writes it: 16 hexadecimal digits, grouped or not.
+std::optional<uint64_t> ParseIdentity(absl::string_view text) {
+  if (!absl::ConsumePrefix(&text, "0x")) absl::ConsumePrefix(&text, "0X");
+  const std::string digits =
+      absl::StrReplaceAll(text, {{".", ""}, {":", ""}, {"-", ""}});
+  uint64_t value = 0;
+  const bool hex = std::all_of(digits.begin(), digits.end(), [](char c) {
+    return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+  });
+  if (digits.size() != 16 || !hex || !absl::SimpleHexAtoi(digits, &value)) return {};
+  return value;
+}
+
+Problem SetAllowedMasters(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "a list of clock identities, as [\"001122.fffe.334455\"]; empty = any";
+  const auto* list = std::get_if<OptionValue::List>(&value.is);
+  if (!list) return WrongType("allowed_masters", value, "a list", kRight);
+  std::vector<uint64_t> masters;
+  for (size_t i = 0; i < list->size(); ++i) {
+    const auto* text = std::get_if<std::string>(&(*list)[i].is);
+    const auto identity = text ? ParseIdentity(*text) : std::nullopt;
+    if (!identity) {
+      return OptionProblem{
+          absl::StrCat((*list)[i].ToString(), " is not a clock identity"),
+          "16 hexadecimal digits in quotes, as \"001122.fffe.334455\"", i};
+    }
+    masters.push_back(*identity);
+  }
+  config.ptp.allowed_masters = std::move(masters);
+  return {};
+}
+
+std::string AllowedMastersText(const Config& config) {
+  return absl::StrCat("[",
+                      absl::StrJoin(config.ptp.allowed_masters, ", ",
+                                    [](std::string* out, uint64_t identity) {
+                                      absl::StrAppendFormat(out, "\"0x%016x\"",
+                                                            identity);
+                                    }),
+                      "]");
+}
+
+Problem SetPin(const OptionValue& value, Config& config) {
+  // Ten seconds was TAI-UTC when UTC as we know it began (1972).
+  constexpr char kRight[] = "10 to 255: TAI-UTC, as in leap-seconds.list";
+  const auto* number = std::get_if<int64_t>(&value.is);
+  if (!number) return WrongType("pin", value, "a whole number", kRight);
+  if (*number < 10 || *number > 255) return OutOfRange("pin", value, kRight);
+  config.utc.pin = static_cast<int>(*number);
+  return {};
+}
+
+Problem SetRate(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "0.01 to 16 samples a second; ntpd and ntpsec read one a second";
+  const auto* whole = std::get_if<int64_t>(&value.is);
+  const auto* real = std::get_if<double>(&value.is);
+  if (!whole && !real) return WrongType("rate", value, "a number", kRight);
+  const double rate = real ? *real : static_cast<double>(*whole);
+  if (!(rate >= 0.01 && rate <= 16)) return OutOfRange("rate", value, kRight);
+  config.output.rate = rate;
+  return {};
+}
+
+// Readers clear `valid`, so whoever may read may write; owner always may.
+Problem SetShmMode(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "0o600 (owner only), 0o660 (a group) or 0o666 (every local user may write time)";
+  const auto* number = std::get_if<int64_t>(&value.is);
+  if (!number) return WrongType("mode", value, "an octal number", kRight);
+  const int64_t others = *number - 0600;
+  if (others < 0 || (others & ~int64_t{0066}) != 0 ||
+      (others & 0020 && !(others & 0040)) || (others & 0002 && !(others & 0004))) {
+    return OptionProblem{
+        absl::StrFormat("mode %d is not a mode for a segment", *number), kRight, {}};
+  }
+  config.output.shm.back().mode = static_cast<int>(*number);
+  return {};
+}
+
+std::vector<Option> PtpOptions() {
+  return {
+      {"ptp.interface", "name of an interface",
+       "where PTP arrives; the one option without a default", SetInterface,
+       [](const Config& c) {
+         return c.ptp.interface.empty() ? "" : Quoted(c.ptp.interface);
+       }},
+      Choice<Transport>("ptp.transport",
+                        {{"l2", Transport::kL2},
+                         {"udp4", Transport::kUdp4},
+                         {"udp6", Transport::kUdp6}},
+                        {}, "Ethernet, or UDP over IPv4 or IPv6",
+                        [](Config& c) -> Transport& { return c.ptp.transport; }),
+      Choice<DelayChoice>("ptp.delay",
+                          {{"e2e", DelayChoice::kE2E}, {"p2p", DelayChoice::kP2P}}, {},
+                          "delay mechanism: end to end, or peer to peer",
+                          [](Config& c) -> DelayChoice& { return c.ptp.delay; }),
+      Int("ptp.domain", 0, 255, "most profiles use 0 to 127", "domainNumber",
+          [](Config& c) -> int& { return c.ptp.domain; }),
+      Choice<Timestamping>(
+          "ptp.timestamping",
+          {{"auto", Timestamping::kAuto}, {"software", Timestamping::kSoftware}},
+          {{"hardware", "is not in this version, which stamps in software only"}},
+          "who stamps the packets; this version: the kernel, in software",
+          [](Config& c) -> Timestamping& { return c.ptp.timestamping; }),
+      {"ptp.minor_version", "\"auto\" | 0 | 1",
+       "minorVersionPTP to send: auto = as the master, 0 = 2008, 1 = 2019",
+       SetMinorVersion,
+       [](const Config& c) {
+         return c.ptp.minor_version ? absl::StrCat(*c.ptp.minor_version) : "\"auto\"";
+       }},
+      Int("ptp.announce_interval", -7, 7, "log2 of seconds",
+          "log2 s; until the wire tells another",
+          [](Config& c) -> int& { return c.ptp.announce_interval; }),
+      Int("ptp.delay_interval", -7, 7, "log2 of seconds",
+          "log2 s between Delay_Req; until the wire tells another",
+          [](Config& c) -> int& { return c.ptp.delay_interval; }),
+      Int("ptp.announce_receipt_timeout", 2, 255, "the standard allows 2 to 10",
+          "Announce intervals without one until a master is lost",
+          [](Config& c) -> int& { return c.ptp.announce_receipt_timeout; }),
+      Span("ptp.delay_asymmetry", TimeDelta::FromSeconds(-1), TimeDelta::FromSeconds(1),
+           "half of (master to slave - slave to master), known and corrected",
+           [](Config& c) -> TimeDelta& { return c.ptp.delay_asymmetry; }),
+      SpanOrAuto(
+          "ptp.asymmetry_bound", TimeDelta(), TimeDelta::FromSeconds(1),
+          "bound on what is not known of it; auto = half the mean path delay",
+          [](Config& c) -> std::optional<TimeDelta>& { return c.ptp.asymmetry_bound; }),
+      {"ptp.allowed_masters", "list of clock identities",
+       "grandmasters to follow, as \"001122.fffe.334455\"; empty = any",
+       SetAllowedMasters, AllowedMastersText},
+  };
+}
+
+std::vector<Option> UtcOptions() {
+  return {
+      Choice<UtcPolicyChoice>(
+          "utc.policy",
+          {{"agree", UtcPolicyChoice::kAgree},
+           {"trust-grandmaster", UtcPolicyChoice::kTrustGrandmaster},
+           {"pin", UtcPolicyChoice::kPin}},
+          {}, "whose TAI-UTC is used; agree = two sources that agree",
+          [](Config& c) -> UtcPolicyChoice& { return c.utc.policy; }),
+      {"utc.pin", "10 to 255", "TAI-UTC in seconds, with policy = \"pin\"", SetPin,
+       [](const Config& c) { return c.utc.pin ? absl::StrCat(*c.utc.pin) : ""; }},
+      Path("utc.leap_file", kLongestPath, "leap-seconds.list, as tzdata or IERS has it",
+           [](Config& c) -> std::string& { return c.utc.leap_file; }),
+      Choice<ArbitraryChoice>(
+          "utc.arbitrary_timescale",
+          {{"refuse", ArbitraryChoice::kRefuse},
+           {"utc", ArbitraryChoice::kUtc},
+           {"tai", ArbitraryChoice::kTai}},
+          {}, "what a master with ptpTimescale = 0 carries",
+          [](Config& c) -> ArbitraryChoice& { return c.utc.arbitrary_timescale; }),
+  };
+}
+
+std::vector<Option> OutputOptions() {
+  return {
+      Span("output.max_error", TimeDelta::FromNanos(1), TimeDelta::FromSeconds(10),
+           "withhold samples whose error bound is worse",
+           [](Config& c) -> TimeDelta& { return c.output.max_error; }),
+      {"output.rate", "0.01 to 16",
+       "samples a second at most, per output; chrony can use up to 16", SetRate,
+       [](const Config& c) { return absl::StrCat(c.output.rate); }},
+      Int("output.shm.unit", 0, 217,
+          "gpsd, where it runs, uses 0 to 11 (12 and up are free of it)",
+          "ntpsec: refclock shm unit 2; beside gpsd take 12 or more",
+          [](Config& c) -> int& { return c.output.shm.back().unit; }),
+      {"output.shm.mode", "0o600 | 0o660 | 0o666 ...",
+       "permissions; with 0o666 every local user may write time", SetShmMode,
+       [](const Config& c) {
+         return absl::StrFormat("0o%o", c.output.shm.back().mode);
+       }},
+      Path("output.sock.path", kLongestSocketPath,
+           "chrony: refclock SOCK /run/chrony.ptp.sock",
+           [](Config& c) -> std::string& { return c.output.sock.back().path; }),
+  };
+}
+
+std::vector<Option> AllOptions() {
+  std::vector<Option> all;
+  const auto add = [&all](std::vector<Option> more) {
+    for (Option& option : more) all.push_back(std::move(option));
+  };
+  add({Choice<Role>("role", {{"client", Role::kClient}},
+                    {{"grandmaster", "is not in this version"},
+                     {"auto", "is not in this version"},
+                     {"companion", "is not in this version"}},
+                    "what this daemon is; this version knows one role",
+                    [](Config& c) -> Role& { return c.role; })});
+  add(PtpOptions());
+  add(UtcOptions());
+  add(OutputOptions());
+  add({Path("status.socket", kLongestSocketPath, "where refclockctl finds the daemon",
+            [](Config& c) -> std::string& { return c.status.socket; }),
+       Int("realtime.priority", 0, 99, "0 = off", "SCHED_FIFO priority; 0 = off",
+           [](Config& c) -> int& { return c.realtime.priority; }),
+       Flag("realtime.lock_memory", "keep the daemon's memory from being paged out",
+            [](Config& c) -> bool& { return c.realtime.lock_memory; })});
+  return all;
+}
+
+}  // namespace
+
+std::string OptionValue::ToString() const {
+  struct Printer {
+    std::string operator()(int64_t v) const { return absl::StrCat(v); }
+    std::string operator()(double v) const { return absl::StrCat(v); }
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(const std::string& v) const { return Quoted(v); }
+    std::string operator()(const List&) const { return "[...]"; }
+    std::string operator()(const Other& v) const { return v.name; }
+  };
+  return std::visit(Printer{}, is);
+}
+
+const char* OptionValue::Kind() const {
+  struct Namer {
+    const char* operator()(int64_t) const { return "a whole number"; }
+    const char* operator()(double) const { return "a number with a fraction"; }
+    const char* operator()(bool) const { return "true or false"; }
+    const char* operator()(const std::string&) const { return "a word"; }
+    const char* operator()(const List&) const { return "a list"; }
+    const char* operator()(const Other& v) const { return v.name; }
+  };
+  return std::visit(Namer{}, is);
+}
+
+std::string Option::Default() const {
+  Config config;
+  config.output.shm.emplace_back();
+  config.output.sock.emplace_back();
+  return get(config);
+}
+
+std::span<const Option> Options() {
+  static const auto* const options = new std::vector<Option>(AllOptions());
+  return *options;
+}
+
+const Option* FindOption(absl::string_view key) {
+  for (const Option& option : Options()) {
+    if (key == option.key) return &option;
+  }
+  return nullptr;
+}
+
+bool IsSection(absl::string_view key) {
+  const std::string prefix = absl::StrCat(key, ".");
+  for (const Option& option : Options()) {
+    if (absl::StartsWith(option.key, prefix)) return true;
+  }
+  return false;
+}
+
+bool IsListSection(absl::string_view key) {
+  return key == "output.shm" || key == "output.sock";
+}
+
+std::string ExampleFile() {
+  std::string text =
+      "# /etc/refclockd.toml: every key with its default. Only ptp.interface must be\n"
+      "# given; an empty file and --interface are enough.\n";
+  absl::string_view section;
+  for (const Option& option : Options()) {
+    const std::string value = option.Default();
+    const bool required = absl::string_view(option.key) == "ptp.interface";
+    const bool off = value.empty() && !required;
+    const bool list = IsListSection(Parent(option.key));
+    if (Parent(option.key) != section) {
+      section = Parent(option.key);
+      absl::StrAppend(&text, "\n", off && list ? "# " : "", list ? "[[" : "[", section,
+                      list ? "]]" : "]", "\n");
+    }
+    const std::string shown = required ? "\"eth0\"" : off ? "..." : value;
+    const std::string line =
+        absl::StrCat(off ? "# " : "", Leaf(option.key), " = ", shown);
+    absl::StrAppendFormat(&text, "%-31s # %s; %s\n", line, option.values, option.help);
+  }
+  return text;
+}
+
+std::string OptionHelp() {
+  std::string text;
+  for (const Option& option : Options()) {
+    const std::string value = option.Default();
+    absl::StrAppendFormat(&text, "  %s = %s\n      %s\n      %s\n", option.key,
+                          value.empty() ? "(none)" : value, option.help, option.values);
+  }
+  absl::StrAppend(
+      &text,
+      "\n  In the file, output.shm and output.sock are lists: one [[output.shm]] "
+      "table\n"
+      "  per unit, one [[output.sock]] table per socket; without any, SHM unit 2 is\n"
+      "  fed. --set output.shm.unit=12 (or .mode, or output.sock.path) makes one "
+      "table\n"
+      "  of that list.\n");
+  return text;
+}
+
+}  // namespace bridge

@@ -1,0 +1,353 @@
+#include "bridge/config/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "bridge/config/option_table.h"
+
+namespace bridge {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+// What LoadConfig says, as a person sees it.
+std::vector<std::string> Errors(std::string text, std::vector<std::string> sets = {}) {
+  const auto result = LoadConfig({"f.toml", std::move(text), std::move(sets)});
+  std::vector<std::string> messages;
+  if (const auto* errors = std::get_if<std::vector<ConfigError>>(&result)) {
+    for (const ConfigError& error : *errors) messages.push_back(error.ToString());
+  }
+  return messages;
+}
+
+Config Good(std::string text, std::vector<std::string> sets = {}) {
+  const auto result = LoadConfig({"f.toml", text, sets});
+  EXPECT_TRUE(std::holds_alternative<Config>(result))
+      << absl::StrJoin(Errors(text, sets), "\n");
+  const auto* config = std::get_if<Config>(&result);
+  return config ? *config : Config{};
+}
+
+constexpr char kInterface[] = "ptp.interface = \"eth0\"\n";
+
+std::string WithInterface(std::string text) { return absl::StrCat(kInterface, text); }
+
+TEST(LoadConfig, NeedsNothingButAnInterface) {
+  const Config config = Good(kInterface);
+  EXPECT_EQ(config.ptp.interface, "eth0");
+  EXPECT_EQ(config.output.max_error, TimeDelta::FromMillis(1));
+  ASSERT_THAT(config.output.shm, SizeIs(1));
+  EXPECT_EQ(config.output.shm[0].unit, 2);
+  EXPECT_EQ(config.output.shm[0].mode, 0600);
+  EXPECT_THAT(config.output.sock, IsEmpty());
+}
+
+TEST(LoadConfig, NamesTheKeyAndTheFlagWhenTheInterfaceIsMissing) {
+  EXPECT_THAT(Errors(""),
+              ElementsAre(AllOf(HasSubstr("no interface is given"),
+                                HasSubstr("ptp.interface"), HasSubstr("--interface"))));
+}
+
+TEST(LoadConfig, ReadsEveryKindOfValue) {
+  const Config config = Good(R"(
+role = "client"
+[ptp]
+interface = "enp3s0f1"
+transport = "udp6"
+delay = "p2p"
+domain = 24
+timestamping = "software"
+minor_version = 1
+announce_interval = -2
+delay_asymmetry = "-120ns"
+asymmetry_bound = "1.5us"
+allowed_masters = ["001122.fffe.334455", "00:11:22:ff:fe:33:44:56", "0x001122fffe334457"]
+[utc]
+policy = "pin"
+pin = 37
+arbitrary_timescale = "tai"
+[output]
+max_error = "250us"
+rate = 0.5
+[[output.shm]]
+unit = 12
+mode = 0o666
+[[output.shm]]
+unit = 13
+[[output.sock]]
+path = "/run/chrony.ptp.sock"
+[realtime]
+priority = 50
+lock_memory = true
+)");
+  EXPECT_EQ(config.ptp.transport, Transport::kUdp6);
+  EXPECT_EQ(config.ptp.delay, DelayChoice::kP2P);
+  EXPECT_EQ(config.ptp.domain, 24);
+  EXPECT_EQ(config.ptp.timestamping, Timestamping::kSoftware);
+  EXPECT_EQ(config.ptp.minor_version, 1);
+  EXPECT_EQ(config.ptp.announce_interval, -2);
+  EXPECT_EQ(config.ptp.delay_asymmetry, TimeDelta::FromNanos(-120));
+  EXPECT_EQ(config.ptp.asymmetry_bound, TimeDelta::FromNanos(1500));
+  EXPECT_THAT(
+      config.ptp.allowed_masters,
+      ElementsAre(0x001122fffe334455u, 0x001122fffe334456u, 0x001122fffe334457u));
+  EXPECT_EQ(config.utc.policy, UtcPolicyChoice::kPin);
+  EXPECT_EQ(config.utc.pin, 37);
+  EXPECT_EQ(config.utc.arbitrary_timescale, ArbitraryChoice::kTai);
+  EXPECT_EQ(config.output.max_error, TimeDelta::FromMicros(250));
+  EXPECT_EQ(config.output.rate, 0.5);
+  ASSERT_THAT(config.output.shm, SizeIs(2));
+  EXPECT_EQ(config.output.shm[0].unit, 12);
+  EXPECT_EQ(config.output.shm[0].mode, 0666);
+  EXPECT_EQ(config.output.shm[1].unit, 13);
+  EXPECT_EQ(config.output.shm[1].mode, 0600);
+  ASSERT_THAT(config.output.sock, SizeIs(1));
+  EXPECT_EQ(config.output.sock[0].path, "/run/chrony.ptp.sock");
+  EXPECT_EQ(config.realtime.priority, 50);
+  EXPECT_TRUE(config.realtime.lock_memory);
+}
+
+TEST(LoadConfig, ShowsTheLineWithACaretAndWhatWouldBeRight) {
+  EXPECT_THAT(Errors("[ptp]\ninterface = \"eth0\"\ndomain = 300\n"),
+              ElementsAre("f.toml:3:10: domain 300 is out of range\n"
+                          "    domain = 300\n"
+                          "             ^ 0 to 255; most profiles use 0 to 127"));
+}
+
+TEST(LoadConfig, PutsTheCaretUnderItsCharacterBehindTabsAndUmlauts) {
+  EXPECT_THAT(
+      Errors("[ptp]\ninterface = \"eth0\"\n\tdomain =\t300 # ü\n"),
+      ElementsAre(HasSubstr("\n    \tdomain =\t300 # ü\n    \t        \t^ 0 to")));
+  EXPECT_THAT(
+      Errors(WithInterface("output = {sock = [{path=\"ü\"}], rate = 99}\n")),
+      ElementsAre(HasSubstr("\n                            ^ an absolute"),
+                  HasSubstr("\n                                          ^ 0.01")));
+}
+
+TEST(LoadConfig, ReportsAllMistakesAtOnceInTheOrderOfTheFile) {
+  EXPECT_THAT(
+      Errors("[utc]\npolicy = \"pin\"\n[ptp]\ndomian = 3\ndelay = 4\n"
+             "[output]\nmax_error = 1\n",
+             {"realtime.priority=100"}),
+      ElementsAre(StartsWith("f.toml:2:10: policy \"pin\" without a pin"),
+                  StartsWith("f.toml:4:1: unknown key ptp.domian"),
+                  StartsWith("f.toml:5:9: delay must be a word"),
+                  StartsWith("f.toml:7:13: max_error 1 has no unit"),
+                  StartsWith("f.toml: no interface is given"),
+                  StartsWith("--set realtime.priority=100: priority 100 is out")));
+}
+
+TEST(LoadConfig, SuggestsTheNearestKey) {
+  EXPECT_THAT(Errors(WithInterface("ptp.domian = 1")),
+              ElementsAre(AllOf(HasSubstr("unknown key ptp.domian"),
+                                HasSubstr("did you mean ptp.domain?"))));
+  EXPECT_THAT(Errors(WithInterface("domain = 1")),
+              ElementsAre(HasSubstr("did you mean ptp.domain?")));
+  EXPECT_THAT(Errors(WithInterface("[outptu]\nrate = 1")),
+              ElementsAre(HasSubstr("did you mean output?")));
+  EXPECT_THAT(Errors(WithInterface("[ptp.clock]\nx = 1")),
+              ElementsAre(AllOf(HasSubstr("unknown key ptp.clock"),
+                                HasSubstr("explain options"))));
+}
+
+TEST(LoadConfig, RefusesWhatThisVersionDoesNotDoAndSaysSo) {
+  for (const char* role : {"grandmaster", "auto", "companion"}) {
+    EXPECT_THAT(Errors(absl::StrCat("role = \"", role, "\"\n", kInterface)),
+                ElementsAre(AllOf(HasSubstr(absl::StrCat("role \"", role,
+                                                         "\" is not in this version")),
+                                  HasSubstr("use \"client\""))));
+  }
+  EXPECT_THAT(Errors(WithInterface("ptp.timestamping = \"hardware\"")),
+              ElementsAre(AllOf(HasSubstr("stamps in software only"),
+                                HasSubstr("\"auto\" or \"software\""))));
+  for (const char* section :
+       {"[grandmaster]", "[gnss]", "[companion]", "[ebpf]", "[phc]", "[[port]]"}) {
+    EXPECT_THAT(Errors(WithInterface(absl::StrCat(section, "\nenable = 1"))),
+                ElementsAre(HasSubstr("unknown key")))
+        << section;
+  }
+}
+
+TEST(LoadConfig, ReportsASyntaxErrorOnceAtItsPlace) {
+  EXPECT_THAT(Errors("[ptp]\ninterface = eth0\n"),
+              ElementsAre(AllOf(StartsWith("f.toml:2:13: "), HasSubstr("not TOML"))));
+}
+
+TEST(LoadConfig, ReportsAKeyThatIsGivenTwice) {
+  EXPECT_THAT(Errors("[ptp]\ninterface = \"a\"\ninterface = \"b\"\n"),
+              ElementsAre(AllOf(StartsWith("f.toml:3:"), HasSubstr("interface"))));
+}
+
+TEST(LoadConfig, StillJudgesSetsWhenTheFileIsNotToml) {
+  EXPECT_THAT(Errors("?", {"ptp.domain=x"}),
+              ElementsAre(HasSubstr("f.toml:1:1"), HasSubstr("--set ptp.domain=x")));
+}
+
+TEST(LoadConfig, RefusesWrongTypes) {
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"ptp.domain = \"1\"", "domain must be a whole number, not a word"},
+      {"ptp.domain = 1.0",
+       "domain must be a whole number, not a number with a fraction"},
+      {"ptp.domain = 1979-05-27", "domain must be a whole number, not a date or time"},
+      {"ptp.domain = {}", "domain must be a whole number, not a table"},
+      {"ptp.transport = true", "transport must be a word in quotes, not true or false"},
+      {"ptp.allowed_masters = \"x\"", "allowed_masters must be a list"},
+      {"ptp.allowed_masters = [[1]]", "a list is not a clock identity"},
+      {"ptp.allowed_masters = [\"0x12\"]", "\"0x12\" is not a clock identity"},
+      {"ptp.minor_version = \"2019\"", "minor_version must be"},
+      {"ptp.asymmetry_bound = 3", "asymmetry_bound 3 has no unit"},
+      {"output.rate = \"1\"", "rate must be a number"},
+      {"realtime.lock_memory = \"true\"", "lock_memory must be true or false"},
+      {"status.socket = 1", "socket must be a path"},
+      {"status = 1", "status is a section"},
+      {"role = 1", "role must be a word in quotes"},
+      {"output.shm = {unit = 3}", "output.shm is a list of tables"},
+      {"output.shm = [3]", "output.shm is a list of tables"},
+  };
+  for (const auto& [text, message] : kWrong) {
+    EXPECT_THAT(Errors(WithInterface(text)), ElementsAre(HasSubstr(message))) << text;
+  }
+}
+
+TEST(LoadConfig, RefusesValuesOutOfRange) {
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"ptp.domain = -1", "domain -1 is out of range"},
+      {"ptp.domain = 9223372036854775807",
+       "domain 9223372036854775807 is out of range"},
+      {"ptp.minor_version = 2", "minor_version 2 is out of range"},
+      {"ptp.announce_receipt_timeout = 1",
+       "announce_receipt_timeout 1 is out of range"},
+      {"ptp.delay_asymmetry = \"2s\"", "delay_asymmetry \"2s\" is out of range"},
+      {"ptp.asymmetry_bound = \"-1ns\"", "asymmetry_bound \"-1ns\" is out of range"},
+      {"ptp.transport = \"l3\"", "transport \"l3\" is not known"},
+      {"output.max_error = \"0ns\"", "max_error \"0ns\" is out of range"},
+      {"output.max_error = \"inf\"", "max_error \"inf\" is out of range"},
+      {"output.max_error = \"1 parsec\"", "is not a duration"},
+      {"output.rate = 0", "rate 0 is out of range"},
+      {"output.rate = nan", "rate nan is out of range"},
+      {"output.shm = [{unit = 218}]", "unit 218 is out of range"},
+      {"output.shm = [{unit = -1}]", "gpsd"},
+      {"output.shm = [{mode = 600}]", "mode 600 is not a mode"},
+      {"output.shm = [{mode = 0o400}]", "is not a mode"},
+      {"output.shm = [{mode = 0o777}]", "is not a mode"},
+      {"output.shm = [{mode = 0o602}]", "is not a mode"},
+      {"output.sock = [{path = \"chrony.sock\"}]", "does not start with \"/\""},
+      {"output.sock = [{path = \"/a\\u0000b\"}]", "zero octet"},
+      {"utc.pin = 9", "pin 9 is out of range"},
+      {"realtime.priority = 100", "priority 100 is out of range"},
+  };
+  for (const auto& [text, message] : kWrong) {
+    EXPECT_THAT(Errors(WithInterface(text)), ElementsAre(HasSubstr(message))) << text;
+  }
+}
+
+TEST(LoadConfig, TakesTheLimitsThemselves) {
+  Good(
+      WithInterface("ptp.domain = 255\noutput.shm = [{unit = 217}, {unit = 0}]\n"
+                    "output.rate = 16\noutput.max_error = \"10s\""));
+  const std::string longest = "/" + std::string(106, 'x');
+  Good(WithInterface(absl::StrCat("status.socket = \"", longest, "\"")));
+  EXPECT_THAT(Errors(WithInterface(absl::StrCat("status.socket = \"", longest, "x\""))),
+              ElementsAre(HasSubstr("too long: 108 octets")));
+}
+
+TEST(LoadConfig, KnowsWhatTheKernelTakesForAnInterfaceName) {
+  Good("ptp.interface = \"abcdefghij12345\"");
+  Good("ptp.interface = \"eth0.100\"");
+  for (const char* name : {"", "abcdefghij123456", "a/b", "a b", "eth0:1", ".", ".."}) {
+    EXPECT_THAT(Errors(absl::StrCat("ptp.interface = \"", name, "\"")),
+                ElementsAre(HasSubstr(absl::StrCat("interface \"", name, "\""))));
+  }
+}
+
+TEST(LoadConfig, WantsAPinExactlyWithPolicyPin) {
+  EXPECT_THAT(Errors(WithInterface("utc.policy = \"pin\"")),
+              ElementsAre(HasSubstr("f.toml:2:14: policy \"pin\" without a pin")));
+  EXPECT_THAT(Errors(WithInterface("utc.pin = 37")),
+              ElementsAre(HasSubstr("f.toml:2:11: pin has no effect")));
+}
+
+TEST(LoadConfig, RefusesAnOutputThatIsGivenTwice) {
+  EXPECT_THAT(
+      Errors(WithInterface("[[output.shm]]\nunit = 4\n[[output.shm]]\nunit = 4")),
+      ElementsAre(StartsWith("f.toml:5:8: unit 4 is given twice")));
+  EXPECT_THAT(Errors(WithInterface("[[output.shm]]\nmode = 0o666\n[[output.shm]]")),
+              ElementsAre(StartsWith("f.toml:4:1: unit 2 is given twice")));
+  EXPECT_THAT(Errors(WithInterface("[[output.sock]]\npath=\"/x\"\n[[output.sock]]\n"
+                                   "path=\"/x\"")),
+              ElementsAre(StartsWith("f.toml:5:6: path \"/x\" is given twice")));
+  EXPECT_THAT(Errors(WithInterface("[[output.sock]]")),
+              ElementsAre(StartsWith("f.toml:2:1: an output.sock without a path")));
+}
+
+TEST(LoadConfig, FeedsNoDefaultUnitWhenASockIsAskedFor) {
+  const Config config = Good(WithInterface("[[output.sock]]\npath = \"/run/x.sock\""));
+  EXPECT_THAT(config.output.shm, IsEmpty());
+  EXPECT_THAT(config.output.sock, SizeIs(1));
+}
+
+TEST(LoadConfig, LetsSetsWinOverTheFileAndOverEarlierSets) {
+  const Config config =
+      Good(WithInterface("ptp.domain = 1"),
+           {"ptp.domain=2", "ptp.domain=3", "ptp.interface=eth1", "ptp.transport=udp4",
+            "output.max_error=5us", "ptp.allowed_masters=[\"001122.fffe.334455\"]"});
+  EXPECT_EQ(config.ptp.domain, 3);
+  EXPECT_EQ(config.ptp.interface, "eth1");
+  EXPECT_EQ(config.ptp.transport, Transport::kUdp4);
+  EXPECT_EQ(config.output.max_error, TimeDelta::FromMicros(5));
+  EXPECT_THAT(config.ptp.allowed_masters, SizeIs(1));
+}
+
+TEST(LoadConfig, MakesOneOutputOfASet) {
+  const char* kTwo =
+      "[[output.shm]]\nunit = 4\nmode = 0o666\n[[output.shm]]\nunit = 5\n";
+  const Config config = Good(WithInterface(kTwo), {"output.shm.unit=12"});
+  ASSERT_THAT(config.output.shm, SizeIs(1));
+  EXPECT_EQ(config.output.shm[0].unit, 12);
+  EXPECT_EQ(config.output.shm[0].mode, 0666);
+
+  const Config both = Good(kInterface, {"output.shm.unit=12", "output.shm.mode=0o666"});
+  ASSERT_THAT(both.output.shm, SizeIs(1));
+  EXPECT_EQ(both.output.shm[0].unit, 12);
+  EXPECT_EQ(both.output.shm[0].mode, 0666);
+
+  const Config sock = Good(kInterface, {"output.sock.path=/tmp/x.sock"});
+  EXPECT_THAT(sock.output.shm, IsEmpty());
+  ASSERT_THAT(sock.output.sock, SizeIs(1));
+  EXPECT_EQ(sock.output.sock[0].path, "/tmp/x.sock");
+}
+
+TEST(LoadConfig, ReportsASetThatIsNone) {
+  EXPECT_THAT(Errors(kInterface, {"ptp.domain"}),
+              ElementsAre(AllOf(HasSubstr("no value"), HasSubstr("ptp.domain=VALUE"))));
+  EXPECT_THAT(Errors(kInterface, {"ptp.domian=3"}),
+              ElementsAre(HasSubstr("did you mean ptp.domain?")));
+  EXPECT_THAT(Errors(kInterface, {"=3"}), SizeIs(1));
+  EXPECT_THAT(Errors(kInterface, {"ptp.domain=3\n[utc]\npin=37"}), SizeIs(1));
+}
+
+TEST(DescribeChanges, NamesEachKeyThatDiffers) {
+  const Config before = Good(kInterface);
+  EXPECT_THAT(DescribeChanges(before, before), IsEmpty());
+  const Config after =
+      Good(kInterface, {"ptp.domain=24", "output.max_error=2ms", "output.shm.unit=12",
+                        "utc.policy=pin", "utc.pin=37"});
+  EXPECT_THAT(
+      DescribeChanges(before, after),
+      ElementsAre("ptp.domain: 0 -> 24", "utc.policy: \"agree\" -> \"pin\"",
+                  "utc.pin: (none) -> 37", "output.max_error: \"1ms\" -> \"2ms\"",
+                  "outputs: shm 2 mode 0o600 -> shm 12 mode 0o600"));
+}
+
+}  // namespace
+}  // namespace bridge

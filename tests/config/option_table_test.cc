@@ -1,0 +1,75 @@
+#include "bridge/config/option_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "bridge/config/config_file.h"
+#include "bridge/config/nearest.h"
+
+namespace bridge {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(OptionTable, HasEachKeyOnceWithHelpAndValues) {
+  std::set<std::string> keys;
+  for (const Option& option : Options()) {
+    EXPECT_TRUE(keys.insert(option.key).second) << option.key;
+    EXPECT_FALSE(option.values.empty()) << option.key;
+    EXPECT_NE(std::string(option.help), "") << option.key;
+  }
+  EXPECT_GT(keys.size(), 20u);
+}
+
+TEST(OptionTable, TakesBackEveryDefaultThatItPrints) {
+  int with_default = 0;
+  for (const Option& option : Options()) {
+    const std::string value = option.Default();
+    if (value.empty()) continue;
+    ++with_default;
+    const auto loaded =
+        LoadConfig({"",
+                    "",
+                    {"ptp.interface=eth0", "output.sock.path=/x", "output.shm.unit=2",
+                     absl::StrCat(option.key, "=", value)}});
+    ASSERT_TRUE(std::holds_alternative<Config>(loaded)) << option.key << "=" << value;
+    EXPECT_EQ(option.get(std::get<Config>(loaded)), value) << option.key;
+  }
+  EXPECT_GT(with_default, 18);
+}
+
+TEST(ExampleFile, ParsesToTheDefaults) {
+  const auto example = LoadConfig({"example", ExampleFile(), {}});
+  const auto empty = LoadConfig({"empty", "", {"ptp.interface=eth0"}});
+  ASSERT_TRUE(std::holds_alternative<Config>(example)) << ExampleFile();
+  ASSERT_TRUE(std::holds_alternative<Config>(empty));
+  EXPECT_THAT(DescribeChanges(std::get<Config>(empty), std::get<Config>(example)),
+              IsEmpty());
+}
+
+TEST(ExampleFile, NamesEveryKey) {
+  const std::string text = ExampleFile();
+  for (const Option& option : Options()) {
+    const std::string key = option.key;
+    EXPECT_THAT(text, HasSubstr(key.substr(key.find_last_of('.') + 1) + " = ")) << key;
+  }
+  EXPECT_THAT(text, HasSubstr("\n[[output.shm]]\n"));
+}
+
+TEST(Nearest, ForgivesAFewSlipsAndNoMore) {
+  const std::vector<std::string> words = {"transport", "domain", "delay"};
+  EXPECT_EQ(Nearest("domian", words), "domain");  // Swapped.
+  EXPECT_EQ(Nearest("domin", words), "domain");   // Lost.
+  EXPECT_EQ(Nearest("ddelay", words), "delay");   // Added.
+  EXPECT_EQ(Nearest("delai", words), "delay");    // Replaced.
+  EXPECT_EQ(Nearest("priority1", words), std::nullopt);
+  EXPECT_EQ(Nearest("", words), std::nullopt);
+  EXPECT_EQ(Nearest(std::string(1000, 'd'), words), std::nullopt);
+}
+
+}  // namespace
+}  // namespace bridge
