@@ -357,8 +357,9 @@ Problem SetShmMode(const OptionValue& value, Config& config) {
 
 std::vector<Option> PtpOptions() {
   return {
-      {"ptp.interface", "name of an interface",
-       "where PTP arrives; the one option without a default", SetInterface,
+      {"ptp.interface", "a name",
+       "the interface on which PTP arrives; the one option that must be given",
+       SetInterface,
        [](const Config& c) {
          return c.ptp.interface.empty() ? "" : Quoted(c.ptp.interface);
        }},
@@ -370,41 +371,41 @@ std::vector<Option> PtpOptions() {
                         [](Config& c) -> Transport& { return c.ptp.transport; }),
       Choice<DelayChoice>("ptp.delay",
                           {{"e2e", DelayChoice::kE2E}, {"p2p", DelayChoice::kP2P}}, {},
-                          "delay mechanism: end to end, or peer to peer",
+                          "delay mechanism, end to end or peer to peer",
                           [](Config& c) -> DelayChoice& { return c.ptp.delay; }),
-      Int("ptp.domain", 0, 255, "most profiles use 0 to 127", "domainNumber",
+      Int("ptp.domain", 0, 255, "most profiles use 0 to 127", "PTP domain",
           [](Config& c) -> int& { return c.ptp.domain; }),
       Choice<Timestamping>(
           "ptp.timestamping",
           {{"auto", Timestamping::kAuto}, {"software", Timestamping::kSoftware}},
           {{"hardware", "is not in this version, which stamps in software only"}},
-          "who stamps the packets; this version: the kernel, in software",
+          "time stamps of packets; this version has those of the kernel",
           [](Config& c) -> Timestamping& { return c.ptp.timestamping; }),
       {"ptp.minor_version", "\"auto\" | 0 | 1",
-       "minorVersionPTP to send: auto = as the master, 0 = 2008, 1 = 2019",
+       "minorVersionPTP of what we send; auto = 0, which both editions accept",
        SetMinorVersion,
        [](const Config& c) {
          return c.ptp.minor_version ? absl::StrCat(*c.ptp.minor_version) : "\"auto\"";
        }},
       Int("ptp.announce_interval", -7, 7, "log2 of seconds",
-          "log2 s; until the wire tells another",
+          "log2 of seconds between Announces, until the wire tells another",
           [](Config& c) -> int& { return c.ptp.announce_interval; }),
       Int("ptp.delay_interval", -7, 7, "log2 of seconds",
-          "log2 s between Delay_Req; until the wire tells another",
+          "log2 of seconds between Delay_Reqs, until the wire tells another",
           [](Config& c) -> int& { return c.ptp.delay_interval; }),
       Int("ptp.announce_receipt_timeout", 2, 255, "the standard allows 2 to 10",
-          "Announce intervals without one until a master is lost",
+          "a master is lost after so many Announce intervals of silence",
           [](Config& c) -> int& { return c.ptp.announce_receipt_timeout; }),
       Span("ptp.delay_asymmetry", TimeDelta::FromSeconds(-1), TimeDelta::FromSeconds(1),
-           "half of (master to slave - slave to master), known and corrected",
+           "known asymmetry: half of delay from master minus delay to master",
            [](Config& c) -> TimeDelta& { return c.ptp.delay_asymmetry; }),
       SpanOrAuto(
           "ptp.asymmetry_bound", TimeDelta(), TimeDelta::FromSeconds(1),
-          "bound on what is not known of it; auto = half the mean path delay",
+          "how large an unknown asymmetry may be; auto = half the mean path delay",
           [](Config& c) -> std::optional<TimeDelta>& { return c.ptp.asymmetry_bound; }),
-      {"ptp.allowed_masters", "list of clock identities",
-       "grandmasters to follow, as \"001122.fffe.334455\"; empty = any",
-       SetAllowedMasters, AllowedMastersText},
+      {"ptp.allowed_masters", "[clock identities]",
+       "grandmasters to follow, as \"001122.fffe.334455\"; [] = any", SetAllowedMasters,
+       AllowedMastersText},
   };
 }
 
@@ -415,18 +416,19 @@ std::vector<Option> UtcOptions() {
           {{"agree", UtcPolicyChoice::kAgree},
            {"trust-grandmaster", UtcPolicyChoice::kTrustGrandmaster},
            {"pin", UtcPolicyChoice::kPin}},
-          {}, "whose TAI-UTC is used; agree = two sources that agree",
+          {}, "whose TAI-UTC is believed; agree = two sources that say the same",
           [](Config& c) -> UtcPolicyChoice& { return c.utc.policy; }),
-      {"utc.pin", "10 to 255", "TAI-UTC in seconds, with policy = \"pin\"", SetPin,
+      {"utc.pin", "10 to 255",
+       "TAI-UTC in seconds; with policy = \"pin\", and only then", SetPin,
        [](const Config& c) { return c.utc.pin ? absl::StrCat(*c.utc.pin) : ""; }},
-      Path("utc.leap_file", kLongestPath, "leap-seconds.list, as tzdata or IERS has it",
+      Path("utc.leap_file", kLongestPath, "leap-seconds.list, from tzdata or the IERS",
            [](Config& c) -> std::string& { return c.utc.leap_file; }),
       Choice<ArbitraryChoice>(
           "utc.arbitrary_timescale",
           {{"refuse", ArbitraryChoice::kRefuse},
            {"utc", ArbitraryChoice::kUtc},
            {"tai", ArbitraryChoice::kTai}},
-          {}, "what a master with ptpTimescale = 0 carries",
+          {}, "what a master with ptpTimescale = 0 sends",
           [](Config& c) -> ArbitraryChoice& { return c.utc.arbitrary_timescale; }),
   };
 }
@@ -437,19 +439,19 @@ std::vector<Option> OutputOptions() {
            "withhold samples whose error bound is worse",
            [](Config& c) -> TimeDelta& { return c.output.max_error; }),
       {"output.rate", "0.01 to 16",
-       "samples a second at most, per output; chrony can use up to 16", SetRate,
+       "samples a second at most, to each output; chrony can use up to 16", SetRate,
        [](const Config& c) { return absl::StrCat(c.output.rate); }},
       Int("output.shm.unit", 0, 217,
           "gpsd, where it runs, uses 0 to 11 (12 and up are free of it)",
-          "ntpsec: refclock shm unit 2; beside gpsd take 12 or more",
+          "NTP SHM unit, ntpsec: refclock shm unit 2; beside gpsd take 12 or more",
           [](Config& c) -> int& { return c.output.shm.back().unit; }),
       {"output.shm.mode", "0o600 | 0o660 | 0o666 ...",
-       "permissions; with 0o666 every local user may write time", SetShmMode,
+       "its permissions; with 0o666 every local user may write time", SetShmMode,
        [](const Config& c) {
          return absl::StrFormat("0o%o", c.output.shm.back().mode);
        }},
       Path("output.sock.path", kLongestSocketPath,
-           "chrony: refclock SOCK /run/chrony.ptp.sock",
+           "socket that chronyd makes: refclock SOCK /run/chrony.ptp.sock",
            [](Config& c) -> std::string& { return c.output.sock.back().path; }),
   };
 }
@@ -463,12 +465,13 @@ std::vector<Option> AllOptions() {
                     {{"grandmaster", "is not in this version"},
                      {"auto", "is not in this version"},
                      {"companion", "is not in this version"}},
-                    "what this daemon is; this version knows one role",
+                    "what this daemon is; this version has one role",
                     [](Config& c) -> Role& { return c.role; })});
   add(PtpOptions());
   add(UtcOptions());
   add(OutputOptions());
-  add({Path("status.socket", kLongestSocketPath, "where refclockctl finds the daemon",
+  add({Path("status.socket", kLongestSocketPath,
+            "socket on which refclockctl finds the daemon",
             [](Config& c) -> std::string& { return c.status.socket; }),
        Int("realtime.priority", 0, 99, "0 = off", "SCHED_FIFO priority; 0 = off",
            [](Config& c) -> int& { return c.realtime.priority; }),
@@ -537,7 +540,7 @@ bool IsListSection(absl::string_view key) {
 std::string ExampleFile() {
   std::string text =
       "# /etc/refclockd.toml: every key with its default. Only ptp.interface must be\n"
-      "# given; an empty file and --interface are enough.\n";
+      "# given; an empty file and --interface are enough.\n\n";
   absl::string_view section;
   for (const Option& option : Options()) {
     const std::string value = option.Default();
@@ -550,9 +553,8 @@ std::string ExampleFile() {
                       list ? "]]" : "]", "\n");
     }
     const std::string shown = required ? "\"eth0\"" : off ? "..." : value;
-    const std::string line =
-        absl::StrCat(off ? "# " : "", Leaf(option.key), " = ", shown);
-    absl::StrAppendFormat(&text, "%-31s # %s; %s\n", line, option.values, option.help);
+    absl::StrAppendFormat(&text, "# %s (%s)\n%s%s = %s\n", option.help, option.values,
+                          off ? "# " : "", Leaf(option.key), shown);
   }
   return text;
 }
@@ -562,16 +564,16 @@ std::string OptionHelp() {
   for (const Option& option : Options()) {
     const std::string value = option.Default();
     absl::StrAppendFormat(&text, "  %s = %s\n      %s\n      %s\n", option.key,
-                          value.empty() ? "(none)" : value, option.help, option.values);
+                          value.empty() ? "..." : value, option.help, option.values);
   }
   absl::StrAppend(
       &text,
       "\n  In the file, output.shm and output.sock are lists: one [[output.shm]] "
       "table\n"
-      "  per unit, one [[output.sock]] table per socket; without any, SHM unit 2 is\n"
-      "  fed. --set output.shm.unit=12 (or .mode, or output.sock.path) makes one "
-      "table\n"
-      "  of that list.\n");
+      "  for each unit, one [[output.sock]] table for each socket; without any, SHM\n"
+      "  unit 2 is fed. --set output.shm.unit=12 (or .mode, or output.sock.path) "
+      "leaves\n"
+      "  one table in that list.\n");
   return text;
 }
 
