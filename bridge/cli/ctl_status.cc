@@ -1,0 +1,207 @@
+// refclockctl status: what the daemon does, and if it publishes nothing, why.
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "bridge/cli/ctl_command.h"
+#include "bridge/cli/ctl_status_client.h"
+#include "bridge/config/config_file.h"
+#include "bridge/refclock/withhold_reason.h"
+
+namespace bridge::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kLabel = 13;
+
+// Fields as they are, or a dash: a newer or older daemon must not break us.
+const json& At(const json& object, const char* key) {
+  static const json null;
+  const auto found = object.find(key);
+  return found == object.end() ? null : *found;
+}
+std::string Text(const json& object, const char* key) {
+  const json& value = At(object, key);
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_null() ? "-" : value.dump();
+}
+std::string Nanos(const json& object, const char* key) {
+  const json& value = At(object, key);
+  return value.is_number() ? Nanoseconds(value.get<double>()) : "-";
+}
+bool True(const json& object, const char* key) { return At(object, key) == true; }
+
+void Line(std::string& out, const char* label, const std::string& text) {
+  absl::StrAppendFormat(&out, "%-*s%s\n", kLabel, label, text);
+}
+
+std::string GrandmasterText(const json& grandmaster) {
+  if (!grandmaster.is_object()) return "none";
+  const json& accuracy = At(grandmaster, "clock_accuracy");
+  return absl::StrCat(Text(grandmaster, "identity"), ", class ",
+                      Text(grandmaster, "clock_class"), ", accuracy ",
+                      accuracy.is_number_integer()
+                          ? absl::StrFormat("0x%02x", accuracy.get<int>())
+                          : "-",
+                      ", priority1 ", Text(grandmaster, "priority1"),
+                      ", steps removed ", Text(grandmaster, "steps_removed"));
+}
+
+std::string LeapText(const std::string& leap) {
+  if (leap == "insert") return "; a leap second will be inserted at the month's end";
+  if (leap == "delete") return "; a second will be left out at the month's end";
+  return "";
+}
+
+void UtcLines(std::string& out, const json& utc) {
+  if (!utc.is_object()) return;
+  const bool known = At(utc, "offset").is_number();
+  Line(out, "TAI-UTC",
+       absl::StrCat(known ? absl::StrCat(Text(utc, "offset"), " s, ") : "",
+                    Text(utc, "verdict"), LeapText(Text(utc, "leap"))));
+  for (const json& claim : At(utc, "claims")) {
+    const std::string leap = Text(claim, "leap");
+    Line(out, "",
+         absl::StrCat(Text(claim, "source"), " says ", Text(claim, "offset"),
+                      True(claim, "valid") ? "" : " (not flagged as valid)",
+                      leap == "insert" || leap == "delete"
+                          ? absl::StrCat(", leap second: ", leap)
+                          : ""));
+  }
+}
+
+void PublishingLines(std::string& out, const json& status) {
+  if (True(status, "publishing")) return Line(out, "publishing", "yes");
+  const std::string reason = Text(status, "withheld");
+  Line(out, "publishing", absl::StrCat("no: ", reason));
+  for (const WithholdReasonText& text : kWithholdReasons) {
+    if (reason == text.name) Line(out, "", Wrapped(text.sentence, kLabel));
+  }
+}
+
+std::string OutputText(const json& output) {
+  const bool shm = Text(output, "type") == "shm";
+  const json& age = At(output, "last_age_s");
+  std::string text = shm ? absl::StrCat("SHM unit ", Text(output, "unit"))
+                         : absl::StrCat("SOCK ", Text(output, "path"));
+  absl::StrAppend(&text, ": ", Text(output, "samples"), " samples");
+  if (age.is_number())
+    absl::StrAppendFormat(&text, ", last %.1f s ago", age.get<double>());
+  if (At(output, "connected") == false) {
+    absl::StrAppend(&text, "; chronyd does not listen there");
+  }
+  return text;
+}
+
+// Counters that are not zero and begin with `prefix`, most frequent first.
+std::string CountersText(const json& counters, absl::string_view prefix) {
+  std::vector<std::pair<uint64_t, std::string>> counts;
+  for (const auto& [name, value] : counters.items()) {
+    if (!absl::StartsWith(name, prefix) || !value.is_number_unsigned()) continue;
+    if (value.get<uint64_t>() == 0) continue;
+    counts.emplace_back(value.get<uint64_t>(), name.substr(prefix.size()));
+  }
+  std::sort(counts.rbegin(), counts.rend());
+  return absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
+    absl::StrAppend(out, count.second, " ", count.first);
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> StatusTable(const std::string& text) {
+  const json status = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!status.is_object()) {
+    return absl::DataLossError("the answer is not a status; is it refclockd's socket?");
+  }
+  std::string out = absl::StrCat(
+      "refclockd ", Text(status, "version"), ", ", Text(status, "role"), " on ",
+      Text(status, "interface"), " (", Text(status, "transport"), ", domain ",
+      Text(status, "domain"), ", ", Text(status, "timestamping"), " time stamps)\n");
+  Line(out, "state", Text(status, "state"));
+  Line(out, "grandmaster", GrandmasterText(At(status, "grandmaster")));
+  PublishingLines(out, status);
+  Line(out, "offset",
+       absl::StrCat(Nanos(status, "offset_ns"), At(status, "offset_ns").is_number()
+                                                    ? " (true time minus system time)"
+                                                    : ""));
+  Line(out, "error bound", Nanos(status, "error_bound_ns"));
+  Line(out, "jitter", Nanos(status, "jitter_ns"));
+  Line(out, "path delay", Nanos(status, "path_delay_ns"));
+  const json& frequency = At(status, "frequency_ppb");
+  Line(out, "frequency",
+       frequency.is_number() ? absl::StrFormat("%+.1f ppb", frequency.get<double>())
+                             : "-");
+  UtcLines(out, At(status, "utc"));
+  const char* label = "outputs";
+  for (const json& output : At(status, "outputs")) {
+    Line(out, label, OutputText(output));
+    label = "";
+  }
+  for (const char* kind : {"dropped", "withheld"}) {
+    const std::string counts =
+        CountersText(At(status, "counters"), absl::StrCat(kind, "."));
+    if (!counts.empty()) Line(out, kind, Wrapped(counts, kLabel));
+  }
+  return out;
+}
+
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"json", nullptr, "the daemon's own words: one JSON object"},
+    {"socket", "PATH", "the daemon's status socket"},
+    {"config", "FILE", "take status.socket from this configuration"},
+};
+
+absl::StatusOr<std::string> SocketPath(const Arguments& arguments) {
+  if (const auto socket = arguments.Get("socket")) return *socket;
+  const auto file = arguments.Get("config");
+  if (!file) return Config{}.status.socket;
+  const auto text = ReadFile(*file);
+  if (!text.ok()) return text.status();
+  // The interface may have been given on the daemon's command line.
+  const auto loaded = LoadConfig({*file, *text, {"ptp.interface=lo"}});
+  if (const auto* config = std::get_if<Config>(&loaded)) return config->status.socket;
+  return absl::InvalidArgumentError(
+      absl::StrJoin(std::get<std::vector<ConfigError>>(loaded), "\n",
+                    [](std::string* out, const ConfigError& e) {
+                      absl::StrAppend(out, e.ToString());
+                    }));
+}
+
+}  // namespace
+
+int Status(Words words) {
+  const auto arguments = Arguments::Parse(words, kFlags);
+  if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
+  if (arguments->Has("help")) {
+    absl::PrintF(
+        "refclockctl status [--json] [--socket=PATH | --config=FILE]\n\n%s\n"
+        "Exit code 1 when no daemon answers.\n",
+        FlagHelp(kFlags));
+    return kGood;
+  }
+  if (!arguments->words().empty()) {
+    return Complain(kWrongUse, absl::StrCat("status: \"", arguments->words()[0],
+                                            "\" is not a flag; see --help"));
+  }
+  const auto socket = SocketPath(*arguments);
+  if (!socket.ok()) return Complain(kWrongUse, socket.status().message());
+  const auto text = ReadStatus(*socket);
+  if (!text.ok()) return Complain(kBad, text.status().message());
+  const auto table = StatusTable(*text);
+  if (!table.ok()) {
+    return Complain(kBad, absl::StrCat(*socket, ": ", table.status().message()));
+  }
+  absl::PrintF("%s", arguments->Has("json")
+                         ? absl::StrCat(absl::StripTrailingAsciiWhitespace(*text), "\n")
+                         : *table);
+  return kGood;
+}
+
+}  // namespace bridge::ctl

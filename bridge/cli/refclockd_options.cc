@@ -1,0 +1,116 @@
+#include "bridge/cli/refclockd_options.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "bridge/cli/arguments.h"
+#include "bridge/config/option_table.h"
+
+namespace bridge {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"config", "FILE", "read this file (TOML)"},
+    {"set", "SECTION.KEY=VALUE", "set an option; wins over the file", true},
+    {"interface", "NAME", "short for --set ptp.interface=NAME"},
+    {"role", "ROLE", "short for --set role=ROLE"},
+    {"check", nullptr, "only judge the configuration: exit code 0 or 2"},
+    {"version", nullptr, "show the version"},
+};
+
+// An option as it is set, without the quotes of TOML.
+std::string Shown(absl::string_view key, const Config& config) {
+  return absl::StrReplaceAll(FindOption(key)->get(config), {{"\"", ""}});
+}
+
+}  // namespace
+
+absl::StatusOr<RefclockdOptions> ParseRefclockdOptions(
+    std::span<const std::string> words) {
+  const auto arguments = Arguments::Parse(words, kFlags);
+  if (!arguments.ok()) return arguments.status();
+  if (!arguments->words().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", arguments->words()[0],
+                     "\" is not a flag; a file is given as ", "--config=FILE"));
+  }
+  RefclockdOptions options;
+  options.help = arguments->Has("help");
+  options.version = arguments->Has("version");
+  options.check = arguments->Has("check");
+  options.config_file = arguments->Get("config").value_or("");
+  if (arguments->Has("config") && options.config_file.empty()) {
+    return absl::InvalidArgumentError("--config is empty: --config=FILE");
+  }
+  if (const auto interface = arguments->Get("interface")) {
+    options.sets.push_back(absl::StrCat("ptp.interface=", *interface));
+  }
+  if (const auto role = arguments->Get("role")) {
+    options.sets.push_back(absl::StrCat("role=", *role));
+  }
+  for (std::string& set : arguments->All("set")) options.sets.push_back(std::move(set));
+  return options;
+}
+
+std::variant<Config, std::vector<ConfigError>> LoadConfiguration(
+    const RefclockdOptions& options) {
+  ConfigSource source{options.config_file, "", options.sets};
+  if (!options.config_file.empty()) {
+    auto text = ReadFile(options.config_file);
+    if (!text.ok()) {
+      return std::vector<ConfigError>{
+          {"", std::string(text.status().message()), "", 0,
+           "--config=FILE names a file of options; `refclockctl explain example` "
+           "prints one"}};
+    }
+    source.text = *std::move(text);
+  }
+  return LoadConfig(source);
+}
+
+std::string RefclockdHelp() {
+  return absl::StrCat(
+      "refclockd follows a PTP grandmaster and feeds NTP daemons (NTP SHM, chrony "
+      "SOCK).\n"
+      "\n"
+      "  refclockd --config=/etc/refclockd.toml\n"
+      "  refclockd --interface=eth0\n"
+      "\n",
+      FlagHelp(kFlags),
+      "\n"
+      "Exit codes: 0 stopped or good, 2 wrong use or configuration.\n"
+      "\n"
+      "Options of the file and of --set, with their defaults:\n"
+      "\n",
+      OptionHelp());
+}
+
+std::string CheckSummary(const RefclockdOptions& options, const Config& config) {
+  std::string text = absl::StrCat(
+      options.config_file.empty() ? "command line" : options.config_file, ": good\n");
+  const auto line = [&text](const char* what, const std::string& value) {
+    absl::StrAppendFormat(&text, "  %-9s %s\n", what, value);
+  };
+  const auto shown = [&config](absl::string_view key) { return Shown(key, config); };
+  line("follows", absl::StrCat("PTP domain ", shown("ptp.domain"), " on ",
+                               config.ptp.interface, " (", shown("ptp.transport"), ", ",
+                               shown("ptp.delay"), ", software time stamps)"));
+  line("masters",
+       config.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
+  line("TAI-UTC", absl::StrCat("policy ", shown("utc.policy"),
+                               config.utc.pin ? absl::StrCat(" ", *config.utc.pin) : "",
+                               ", leap file ", config.utc.leap_file));
+  for (const Config::Shm& shm : config.output.shm) {
+    line("feeds", absl::StrFormat("NTP SHM unit %d, mode %04o", shm.unit, shm.mode));
+  }
+  for (const Config::Sock& sock : config.output.sock) {
+    line("feeds", absl::StrCat("chrony SOCK ", sock.path));
+  }
+  line("withholds",
+       absl::StrCat("what may be wrong by more than ", shown("output.max_error")));
+  line("status", config.status.socket);
+  return text;
+}
+
+}  // namespace bridge
