@@ -1,4 +1,7 @@
 // refclockctl explain: the tables the daemon is made from.
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bridge/cli/ctl_command.h"
@@ -32,13 +35,17 @@ std::string States() {
   std::string out =
       "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
       "published in SLAVE, if the other conditions hold (explain reasons).\n";
-  const char* from = "";
-  for (const ptp::Transition& row : ptp::SlaveTransitions()) {
-    const char* name = ptp::PortStateName(row.from);
-    if (absl::string_view(name) != from) absl::StrAppend(&out, "\n", name, "\n");
-    from = name;
-    absl::StrAppendFormat(&out, "  %s -> %s\n      %s\n", ptp::PortEventName(row.event),
-                          ptp::PortStateName(row.to), row.why);
+  std::vector<ptp::PortState> shown;
+  for (const ptp::Transition& first : ptp::SlaveTransitions()) {
+    if (std::find(shown.begin(), shown.end(), first.from) != shown.end()) continue;
+    shown.push_back(first.from);
+    absl::StrAppend(&out, "\n", ptp::PortStateName(first.from), "\n");
+    for (const ptp::Transition& row : ptp::SlaveTransitions()) {
+      if (row.from != first.from) continue;
+      absl::StrAppendFormat(&out, "  %s -> %s\n      %s\n",
+                            ptp::PortEventName(row.event), ptp::PortStateName(row.to),
+                            row.why);
+    }
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -29,11 +30,12 @@ constexpr Flag kFlags[] = {
     {"unit", "N", "which unit, 0 to 217 (default: 2)"},
     {"watch", nullptr, "one line per sample, until interrupted"},
     {"json", nullptr, "one JSON object per sample"},
+    {"wait", "SECONDS", "how long to look for a valid sample, 0 to 60 (default: 2)"},
 };
 
-// The consumer clears `valid` when it has read: a sample is there only part of
-// the time, so one look is a look of up to two seconds.
-constexpr int kLooks = 200;
+// A consumer clears `valid` when it has read: a sample is there only part of the
+// time, so one look takes a while (--wait).
+constexpr int kLooksPerSecond = 100;
 void Pause() {
   const timespec time{.tv_sec = 0, .tv_nsec = 10'000'000};
   nanosleep(&time, nullptr);
@@ -195,8 +197,10 @@ std::string Table(const Look& look) {
                         : absl::StrFormat("%10d %14s %7.2f s %4d %9d", r.count,
                                           Nanoseconds(look.offset_ns), look.age_s,
                                           r.sample.leap, r.sample.precision));
-    } else if (++silent % (5 * 100) == 0) {
-      if (!json) absl::PrintF("%10d no new sample for %d s\n", r.count, silent / 100);
+    } else if (++silent % (5 * kLooksPerSecond) == 0) {
+      if (!json)
+        absl::PrintF("%10d no new sample for %d s\n", r.count,
+                     silent / kLooksPerSecond);
     }
     std::fflush(stdout);
   }
@@ -209,9 +213,9 @@ int Shm(Words words) {
   if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
   if (arguments->Has("help")) {
     absl::PrintF(
-        "refclockctl shm [--unit=N] [--watch] [--json]\n\n%s\n"
+        "refclockctl shm [--unit=N] [--watch] [--json] [--wait=SECONDS]\n\n%s\n"
         "Looks only: an NTP daemon that reads the unit misses nothing.\n"
-        "Exit code 1 when there is no valid sample within two seconds.\n",
+        "Exit code 1 when no valid sample comes in that time.\n",
         FlagHelp(kFlags));
     return kGood;
   }
@@ -222,8 +226,15 @@ int Shm(Words words) {
   int unit = Config::Shm{}.unit;
   if (const auto text = arguments->Get("unit")) {
     if (!absl::SimpleAtoi(*text, &unit) || unit < 0 || unit > ntpshm::kMaxUnit) {
-      return Complain(kWrongUse, absl::StrCat("--unit=", *text, " is none; 0 to ",
+      return Complain(kWrongUse, absl::StrCat("--unit=", *text, " is no unit; 0 to ",
                                               ntpshm::kMaxUnit));
+    }
+  }
+  int wait = 2;
+  if (const auto text = arguments->Get("wait")) {
+    if (!absl::SimpleAtoi(*text, &wait) || wait < 0 || wait > 60) {
+      return Complain(kWrongUse,
+                      absl::StrCat("--wait=", *text, " is not whole seconds; 0 to 60"));
     }
   }
   const auto segment = Attach(unit);
@@ -231,7 +242,8 @@ int Shm(Words words) {
   if (arguments->Has("watch")) Watch(unit, *segment, arguments->Has("json"));
 
   Look look = LookAt(unit, *segment);
-  for (int i = 1; i < kLooks && look.reading.result != ReadResult::kSample; ++i) {
+  for (int left = wait * kLooksPerSecond;
+       left > 0 && look.reading.result != ReadResult::kSample; --left) {
     Pause();
     look = LookAt(unit, *segment);
   }

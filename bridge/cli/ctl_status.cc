@@ -1,4 +1,5 @@
 // refclockctl status: what the daemon does, and if it publishes nothing, why.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/match.h"

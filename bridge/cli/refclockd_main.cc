@@ -49,7 +49,8 @@ int main(int argc, char** argv) {
   const auto loaded = bridge::LoadConfiguration(*options);
   if (const auto* errors = std::get_if<std::vector<bridge::ConfigError>>(&loaded)) {
     for (const bridge::ConfigError& error : *errors) {
-      std::fprintf(stderr, "%s\n", error.ToString().c_str());
+      std::fprintf(stderr, "%s%s\n", error.where.empty() ? "refclockd: " : "",
+                   error.ToString().c_str());
     }
     return kWrongUse;
   }

@@ -288,7 +288,7 @@ void Loader::CheckPin() {
 }
 
 void Loader::CheckOutputs() {
-  if (!Failed("output.sock")) {
+  if (!Failed("output.sock.path")) {
     std::set<std::string> paths;
     for (size_t i = 0; i < config_.output.sock.size(); ++i) {
       const std::string& path = config_.output.sock[i].path;
@@ -301,7 +301,7 @@ void Loader::CheckOutputs() {
       }
     }
   }
-  if (Failed("output.shm")) return;
+  if (Failed("output.shm.unit")) return;
   std::set<int> units;
   for (size_t i = 0; i < config_.output.shm.size(); ++i) {
     const int unit = config_.output.shm[i].unit;

@@ -1,0 +1,240 @@
+// The programs as they are built: exit codes and what is said.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "shm/segment_writer.h"
+
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+struct Result {
+  int code;
+  std::string text;  // stdout and stderr.
+};
+
+Result Run(const std::string& command) {
+  std::FILE* pipe =
+      popen(absl::StrCat(REFCLOCKD_BIN_DIR, "/", command, " 2>&1").c_str(), "r");
+  EXPECT_NE(pipe, nullptr);
+  std::string text;
+  char buffer[4096];
+  while (const size_t size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
+    text.append(buffer, size);
+  }
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+}
+
+std::string Temporary(const char* name) {
+  return absl::StrCat(::testing::TempDir(), "/refclockd-", getpid(), "-", name);
+}
+
+TEST(Refclockd, JudgesAConfigurationWithCheck) {
+  const std::string file = Temporary("example.toml");
+  EXPECT_EQ(Run(absl::StrCat("refclockctl explain example > ", file)).code, 0);
+  const Result good = Run(absl::StrCat("refclockd --check --config=", file));
+  EXPECT_EQ(good.code, 0);
+  EXPECT_THAT(good.text, HasSubstr(file + ": good"));
+
+  std::ofstream(file, std::ios::app) << "priotity = 4\n";
+  const Result bad = Run(absl::StrCat("refclockd --check --config=", file));
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.text, HasSubstr("did you mean realtime.priority?"));
+  std::remove(file.c_str());
+}
+
+TEST(Refclockd, ExitsWithTwoAfterWrongUse) {
+  for (const char* words : {"", "--confg=x", "x", "--config=/nonexistent",
+                            "--interface=a/b", "--interface=lo --role=grandmaster"}) {
+    const Result result = Run(absl::StrCat("refclockd ", words));
+    EXPECT_EQ(result.code, 2) << words;
+    EXPECT_NE(result.text, "") << words;
+  }
+}
+
+TEST(Programs, ShowHelpAndVersion) {
+  for (const char* words :
+       {"refclockd --help", "refclockd --version", "refclockctl --help",
+        "refclockctl --version", "refclockctl status --help", "refclockctl shm --help",
+        "refclockctl explain --help"}) {
+    const Result result = Run(words);
+    EXPECT_EQ(result.code, 0) << words;
+    EXPECT_NE(result.text, "") << words;
+  }
+}
+
+TEST(Refclockctl, ExitsWithTwoAfterWrongUse) {
+  for (const char* words : {"", "stauts", "status x", "status --jsn", "shm --unit=218",
+                            "shm --unit=x", "explain", "explain reason"}) {
+    EXPECT_EQ(Run(absl::StrCat("refclockctl ", words)).code, 2) << words;
+  }
+  EXPECT_THAT(Run("refclockctl stauts").text, HasSubstr("did you mean status?"));
+}
+
+TEST(Refclockctl, ExplainsReasonsStatesAndOptions) {
+  EXPECT_THAT(Run("refclockctl explain reasons").text,
+              AllOf(HasSubstr("utc-offset-contested"), HasSubstr("other-domain")));
+  EXPECT_THAT(Run("refclockctl explain states").text, HasSubstr("UNCALIBRATED"));
+  EXPECT_THAT(Run("refclockctl explain options").text, HasSubstr("ptp.domain = 0"));
+}
+
+TEST(RefclockctlStatus, SaysWhatToDoWhenNoDaemonAnswers) {
+  const Result result = Run("refclockctl status --socket=/nonexistent/status.sock");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, AllOf(HasSubstr("/nonexistent/status.sock"),
+                                 HasSubstr("no daemon runs")));
+}
+
+TEST(RefclockctlStatus, FindsTheSocketByTheConfiguration) {
+  const std::string file = Temporary("status.toml");
+  std::ofstream(file) << "[status]\nsocket = \"/nonexistent/by-config.sock\"\n";
+  const Result result = Run(absl::StrCat("refclockctl status --config=", file));
+  std::remove(file.c_str());
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr("/nonexistent/by-config.sock"));
+}
+
+// Answers each of `times` clients with `text`.
+class FakeDaemon {
+ public:
+  FakeDaemon(std::string text, int times) : path_(Temporary("status.sock")) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof(address.sun_path) - 1);
+    listener_ = socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+              0);
+    EXPECT_EQ(listen(listener_, 4), 0);
+    thread_ = std::thread([this, text = std::move(text), times] {
+      for (int i = 0; i < times; ++i) {
+        const int client = accept(listener_, nullptr, nullptr);
+        if (client < 0) return;
+        EXPECT_EQ(write(client, text.data(), text.size()),
+                  static_cast<ssize_t>(text.size()));
+        close(client);
+      }
+    });
+  }
+  ~FakeDaemon() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+    unlink(path_.c_str());
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  int listener_;
+  std::thread thread_;
+};
+
+TEST(RefclockctlStatus, PrintsATableOrTheDaemonsOwnWords) {
+  const FakeDaemon daemon("{\"state\":\"LISTENING\",\"withheld\":\"no-master\"}\n", 2);
+  const Result table = Run(absl::StrCat("refclockctl status --socket=", daemon.path()));
+  EXPECT_EQ(table.code, 0);
+  EXPECT_THAT(table.text, AllOf(HasSubstr("LISTENING"), HasSubstr("no: no-master")));
+  const Result json =
+      Run(absl::StrCat("refclockctl status --json --socket=", daemon.path()));
+  EXPECT_EQ(json.code, 0);
+  EXPECT_EQ(json.text, "{\"state\":\"LISTENING\",\"withheld\":\"no-master\"}\n");
+}
+
+TEST(RefclockctlStatus, FailsOnAnAnswerThatIsNoStatus) {
+  const FakeDaemon daemon("hello\n", 1);
+  const Result result =
+      Run(absl::StrCat("refclockctl status --socket=", daemon.path()));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr("not a status"));
+}
+
+// A segment of a unit that nobody uses, removed at the end.
+class RefclockctlShm : public ::testing::Test {
+ protected:
+  void Make(size_t size) {
+    for (unit_ = 217; unit_ > 100; --unit_) {
+      id_ = shmget(ntpshm::kBaseKey + unit_, size, IPC_CREAT | IPC_EXCL | 0600);
+      if (id_ >= 0) break;
+    }
+    ASSERT_GE(id_, 0);
+    segment_ = static_cast<ntpshm::Segment*>(shmat(id_, nullptr, 0));
+    ASSERT_NE(segment_, reinterpret_cast<void*>(-1));
+  }
+  void TearDown() override {
+    if (id_ < 0) return;
+    shmdt(segment_);
+    shmctl(id_, IPC_RMID, nullptr);
+  }
+  Result Shm(const char* flags = "") {
+    return Run(absl::StrCat("refclockctl shm --unit=", unit_, " ", flags));
+  }
+
+  int unit_ = -1;
+  int id_ = -1;
+  ntpshm::Segment* segment_ = nullptr;
+};
+
+TEST_F(RefclockctlShm, ShowsASampleAndLeavesItForItsReader) {
+  Make(sizeof(ntpshm::Segment));
+  const int64_t now = std::time(nullptr);
+  ntpshm::SegmentWriter(segment_).Write({.clock_seconds = now,
+                                         .clock_nanos = 1'500,
+                                         .receive_seconds = now,
+                                         .receive_nanos = 2'734,
+                                         .leap = 1,
+                                         .precision = -20});
+  ASSERT_EQ(segment_->valid, 1);
+  const Result table = Shm();
+  EXPECT_EQ(table.code, 0) << table.text;
+  EXPECT_THAT(table.text, AllOf(HasSubstr("-1.23 us"), HasSubstr("inserted"),
+                                HasSubstr("-20 (954 ns)")));
+  const auto json = nlohmann::json::parse(Shm("--json").text);
+  EXPECT_EQ(json["offset_ns"], -1234.0);
+  EXPECT_EQ(json["leap"], 1);
+  EXPECT_EQ(json["valid"], true);
+  EXPECT_LT(json["age_s"], 5.0);
+  EXPECT_EQ(segment_->valid, 1) << "looking has consumed the sample";
+}
+
+TEST_F(RefclockctlShm, ExitsWithOneWhenThereIsNoSample) {
+  Make(sizeof(ntpshm::Segment));
+  const Result result = Shm("--wait=0");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr("no sample"));
+}
+
+TEST_F(RefclockctlShm, RefusesASegmentOfAnotherSize) {
+  Make(80);
+  const Result result = Shm();
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr("80 octets"));
+}
+
+TEST_F(RefclockctlShm, NeverCreatesASegment) {
+  Make(sizeof(ntpshm::Segment));
+  shmdt(segment_);
+  shmctl(id_, IPC_RMID, nullptr);
+  id_ = -1;
+  const Result result = Shm();
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr("does not exist"));
+  EXPECT_LT(shmget(ntpshm::kBaseKey + unit_, 0, 0), 0);
+}
+
+}  // namespace
