@@ -28,7 +28,7 @@ struct Result {
   std::string text;  // stdout and stderr.
 };
 
-Result Run(const std::string& command) {
+Result Execute(const std::string& command) {
   std::FILE* pipe =
       popen(absl::StrCat(REFCLOCKD_BIN_DIR, "/", command, " 2>&1").c_str(), "r");
   EXPECT_NE(pipe, nullptr);
@@ -47,13 +47,13 @@ std::string Temporary(const char* name) {
 
 TEST(Refclockd, JudgesAConfigurationWithCheck) {
   const std::string file = Temporary("example.toml");
-  EXPECT_EQ(Run(absl::StrCat("refclockctl explain example > ", file)).code, 0);
-  const Result good = Run(absl::StrCat("refclockd --check --config=", file));
+  EXPECT_EQ(Execute(absl::StrCat("refclockctl explain example > ", file)).code, 0);
+  const Result good = Execute(absl::StrCat("refclockd --check --config=", file));
   EXPECT_EQ(good.code, 0);
   EXPECT_THAT(good.text, HasSubstr(file + ": good"));
 
   std::ofstream(file, std::ios::app) << "priotity = 4\n";
-  const Result bad = Run(absl::StrCat("refclockd --check --config=", file));
+  const Result bad = Execute(absl::StrCat("refclockd --check --config=", file));
   EXPECT_EQ(bad.code, 2);
   EXPECT_THAT(bad.text, HasSubstr("did you mean realtime.priority?"));
   std::remove(file.c_str());
@@ -62,7 +62,7 @@ TEST(Refclockd, JudgesAConfigurationWithCheck) {
 TEST(Refclockd, ExitsWithTwoAfterWrongUse) {
   for (const char* words : {"", "--confg=x", "x", "--config=/nonexistent",
                             "--interface=a/b", "--interface=lo --role=grandmaster"}) {
-    const Result result = Run(absl::StrCat("refclockd ", words));
+    const Result result = Execute(absl::StrCat("refclockd ", words));
     EXPECT_EQ(result.code, 2) << words;
     EXPECT_NE(result.text, "") << words;
   }
@@ -73,7 +73,7 @@ TEST(Programs, ShowHelpAndVersion) {
        {"refclockd --help", "refclockd --version", "refclockctl --help",
         "refclockctl --version", "refclockctl status --help", "refclockctl shm --help",
         "refclockctl explain --help"}) {
-    const Result result = Run(words);
+    const Result result = Execute(words);
     EXPECT_EQ(result.code, 0) << words;
     EXPECT_NE(result.text, "") << words;
   }
@@ -82,20 +82,20 @@ TEST(Programs, ShowHelpAndVersion) {
 TEST(Refclockctl, ExitsWithTwoAfterWrongUse) {
   for (const char* words : {"", "stauts", "status x", "status --jsn", "shm --unit=218",
                             "shm --unit=x", "explain", "explain reason"}) {
-    EXPECT_EQ(Run(absl::StrCat("refclockctl ", words)).code, 2) << words;
+    EXPECT_EQ(Execute(absl::StrCat("refclockctl ", words)).code, 2) << words;
   }
-  EXPECT_THAT(Run("refclockctl stauts").text, HasSubstr("did you mean status?"));
+  EXPECT_THAT(Execute("refclockctl stauts").text, HasSubstr("did you mean status?"));
 }
 
 TEST(Refclockctl, ExplainsReasonsStatesAndOptions) {
-  EXPECT_THAT(Run("refclockctl explain reasons").text,
+  EXPECT_THAT(Execute("refclockctl explain reasons").text,
               AllOf(HasSubstr("utc-offset-contested"), HasSubstr("other-domain")));
-  EXPECT_THAT(Run("refclockctl explain states").text, HasSubstr("UNCALIBRATED"));
-  EXPECT_THAT(Run("refclockctl explain options").text, HasSubstr("ptp.domain = 0"));
+  EXPECT_THAT(Execute("refclockctl explain states").text, HasSubstr("UNCALIBRATED"));
+  EXPECT_THAT(Execute("refclockctl explain options").text, HasSubstr("ptp.domain = 0"));
 }
 
 TEST(RefclockctlStatus, SaysWhatToDoWhenNoDaemonAnswers) {
-  const Result result = Run("refclockctl status --socket=/nonexistent/status.sock");
+  const Result result = Execute("refclockctl status --socket=/nonexistent/status.sock");
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.text, AllOf(HasSubstr("/nonexistent/status.sock"),
                                  HasSubstr("no daemon runs")));
@@ -104,7 +104,7 @@ TEST(RefclockctlStatus, SaysWhatToDoWhenNoDaemonAnswers) {
 TEST(RefclockctlStatus, FindsTheSocketByTheConfiguration) {
   const std::string file = Temporary("status.toml");
   std::ofstream(file) << "[status]\nsocket = \"/nonexistent/by-config.sock\"\n";
-  const Result result = Run(absl::StrCat("refclockctl status --config=", file));
+  const Result result = Execute(absl::StrCat("refclockctl status --config=", file));
   std::remove(file.c_str());
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.text, HasSubstr("/nonexistent/by-config.sock"));
@@ -147,11 +147,12 @@ class FakeDaemon {
 
 TEST(RefclockctlStatus, PrintsATableOrTheDaemonsOwnWords) {
   const FakeDaemon daemon("{\"state\":\"LISTENING\",\"withheld\":\"no-master\"}\n", 2);
-  const Result table = Run(absl::StrCat("refclockctl status --socket=", daemon.path()));
+  const Result table =
+      Execute(absl::StrCat("refclockctl status --socket=", daemon.path()));
   EXPECT_EQ(table.code, 0);
   EXPECT_THAT(table.text, AllOf(HasSubstr("LISTENING"), HasSubstr("no: no-master")));
   const Result json =
-      Run(absl::StrCat("refclockctl status --json --socket=", daemon.path()));
+      Execute(absl::StrCat("refclockctl status --json --socket=", daemon.path()));
   EXPECT_EQ(json.code, 0);
   EXPECT_EQ(json.text, "{\"state\":\"LISTENING\",\"withheld\":\"no-master\"}\n");
 }
@@ -159,7 +160,7 @@ TEST(RefclockctlStatus, PrintsATableOrTheDaemonsOwnWords) {
 TEST(RefclockctlStatus, FailsOnAnAnswerThatIsNoStatus) {
   const FakeDaemon daemon("hello\n", 1);
   const Result result =
-      Run(absl::StrCat("refclockctl status --socket=", daemon.path()));
+      Execute(absl::StrCat("refclockctl status --socket=", daemon.path()));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.text, HasSubstr("not a status"));
 }
@@ -182,7 +183,7 @@ class RefclockctlShm : public ::testing::Test {
     shmctl(id_, IPC_RMID, nullptr);
   }
   Result Shm(const char* flags = "") {
-    return Run(absl::StrCat("refclockctl shm --unit=", unit_, " ", flags));
+    return Execute(absl::StrCat("refclockctl shm --unit=", unit_, " ", flags));
   }
 
   int unit_ = -1;

@@ -1,0 +1,57 @@
+// Any octets as a configuration. The first line is a --set; the rest is the file.
+// What is accepted obeys the rules; what is not has a message for a person.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <variant>
+
+#include "bridge/config/config_file.h"
+
+namespace {
+
+void Require(bool condition) {
+  if (!condition) std::abort();
+}
+
+void CheckRules(const bridge::Config& config) {
+  Require(!config.ptp.interface.empty() && config.ptp.interface.size() <= 15);
+  Require(config.ptp.domain >= 0 && config.ptp.domain <= 255);
+  Require(config.utc.pin.has_value() ==
+          (config.utc.policy == bridge::UtcPolicyChoice::kPin));
+  Require(config.output.max_error > bridge::TimeDelta());
+  Require(config.output.rate > 0 && config.output.rate <= 16);
+  Require(!config.output.shm.empty() || !config.output.sock.empty());
+  for (const auto& shm : config.output.shm) {
+    Require(shm.unit >= 0 && shm.unit <= 217);
+    Require((shm.mode & 0600) == 0600 && (shm.mode & ~0666) == 0);
+  }
+  for (const auto& sock : config.output.sock) {
+    Require(sock.path.size() <= 107 && sock.path.front() == '/');
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string all(reinterpret_cast<const char*>(data), size);
+  const size_t end = all.find('\n');
+  bridge::ConfigSource source{"fuzz.toml", "", {}};
+  if (end != 0) source.sets.push_back(all.substr(0, end));
+  if (end != std::string::npos) source.text = all.substr(end + 1);
+
+  const auto loaded = bridge::LoadConfig(source);
+  if (const auto* config = std::get_if<bridge::Config>(&loaded)) {
+    CheckRules(*config);
+    Require(bridge::DescribeChanges(*config, *config).empty());
+    (void)bridge::DescribeChanges(bridge::Config{}, *config);
+    return 0;
+  }
+  const auto& errors = std::get<std::vector<bridge::ConfigError>>(loaded);
+  Require(!errors.empty());
+  for (const auto& error : errors) {
+    Require(!error.what.empty() && !error.right.empty());
+    Require(error.ToString().size() > error.what.size());
+  }
+  return 0;
+}
