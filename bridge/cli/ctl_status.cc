@@ -8,8 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "bridge/cli/ctl_command.h"
-#include "bridge/cli/ctl_status_client.h"
 #include "bridge/config/config_file.h"
+#include "bridge/os/status_client.h"
 #include "bridge/refclock/withhold_reason.h"
 
 namespace bridge::ctl {
@@ -193,7 +193,7 @@ int Status(Words words) {
   }
   const auto socket = SocketPath(*arguments);
   if (!socket.ok()) return Complain(kWrongUse, socket.status().message());
-  const auto text = ReadStatus(*socket);
+  const auto text = os::ReadStatus(*socket);
   if (!text.ok()) return Complain(kBad, text.status().message());
   const auto table = StatusTable(*text);
   if (!table.ok()) {

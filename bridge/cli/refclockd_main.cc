@@ -6,27 +6,12 @@
 
 #include "bridge/cli/arguments.h"
 #include "bridge/cli/refclockd_options.h"
-#if __has_include("bridge/os/daemon.h")
 #include "bridge/os/daemon.h"
-#define REFCLOCKD_HAS_DAEMON 1
-#endif
 
 namespace {
 
 constexpr int kGood = 0;
 constexpr int kWrongUse = 2;
-
-int Run(const bridge::Config& config, const bridge::RefclockdOptions& options) {
-#if REFCLOCKD_HAS_DAEMON
-  return bridge::os::RunDaemon(
-      config, {.version = REFCLOCKD_VERSION,
-               .reload = [options] { return bridge::LoadConfiguration(options); }});
-#else
-  (void)config, (void)options;
-  std::fputs("refclockd: built without its executor; only --check works\n", stderr);
-  return kWrongUse;
-#endif
-}
 
 }  // namespace
 
@@ -59,5 +44,7 @@ int main(int argc, char** argv) {
     std::fputs(bridge::CheckSummary(*options, config).c_str(), stdout);
     return kGood;
   }
-  return Run(config, *options);
+  return bridge::os::RunDaemon(
+      config, {.version = REFCLOCKD_VERSION,
+               .reload = [&options] { return bridge::LoadConfiguration(*options); }});
 }

@@ -4,26 +4,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "bridge/ptp/message.h"
 #include "bridge/refclock/sample_format.h"
 #include "bridge/sim/scenarios.h"
 #include "bridge/sim/world.h"
-
-namespace {
-std::atomic<uint64_t> allocations{0};
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocations.h"
 
 namespace bridge {
 namespace {
@@ -32,10 +17,10 @@ namespace {
 class CountAllocations {
  public:
   explicit CountAllocations(benchmark::State& state)
-      : state_(state), before_(allocations.load()) {}
+      : state_(state), before_(testing_support::Allocations()) {}
   ~CountAllocations() {
     state_.counters["allocs"] =
-        benchmark::Counter(static_cast<double>(allocations.load() - before_),
+        benchmark::Counter(static_cast<double>(testing_support::Allocations() - before_),
                            benchmark::Counter::kAvgIterations);
   }
 

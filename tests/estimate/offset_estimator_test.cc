@@ -2,23 +2,9 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 
 #include "tests/estimate/exchanges.h"
-
-namespace {
-size_t allocations = 0;
-}  // namespace
-
-// Counts, so that a test can say that there were none.
-[[gnu::noinline]] void* operator new(size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+#include "tests/support/allocations.h"
 
 namespace bridge {
 namespace {
@@ -268,7 +254,7 @@ TEST(OffsetEstimator, DoesNotAllocateAndCostsLittle) {
   Exchanges link({}, 20);
   Rng rng(1);
   const int kMessages = 200'000;
-  const size_t before = allocations;
+  const size_t before = testing_support::Allocations();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < kMessages / 2; ++i) {
     const double s = 1 + 0.125 * i;
@@ -279,12 +265,12 @@ TEST(OffsetEstimator, DoesNotAllocateAndCostsLittle) {
   }
   const std::chrono::duration<double, std::micro> took =
       std::chrono::steady_clock::now() - start;
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(testing_support::Allocations(), before);
   EXPECT_GE(link.estimator.counters().clock_moves, 1u) << "nothing was replayed";
   std::printf("%.2f us a message, %zu octets\n", took.count() / kMessages,
               sizeof(OffsetEstimator));
   auto* counted = new int(0);
-  EXPECT_GT(allocations, before) << "the counter counts nothing";
+  EXPECT_GT(testing_support::Allocations(), before) << "the counter counts nothing";
   delete counted;
 }
 
