@@ -123,7 +123,8 @@ const char* ResultText(const Look& look) {
     case ReadResult::kSample:
       return "a sample";
     case ReadResult::kNotValid:
-      return "no sample: `refclockctl status` says whether one is being withheld";
+      return "no sample: its reader took the last one, or it was withdrawn "
+             "(`refclockctl status` says why)";
     case ReadResult::kClash:
       return "no sample: a writer is at work without end, or died while writing";
     case ReadResult::kBadMode:
