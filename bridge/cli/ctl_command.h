@@ -21,6 +21,7 @@ using Words = std::span<const std::string>;
 int Status(Words words);
 int Shm(Words words);
 int Explain(Words words);
+int Simulate(Words words);
 
 // "refclockctl: message" on stderr; returns `code`.
 int Complain(int code, absl::string_view message);

@@ -18,6 +18,8 @@ constexpr Command kCommands[] = {
     {"status", "what the daemon does, and why it publishes nothing if so", Status},
     {"shm", "what an NTP daemon would read from a shared memory unit", Shm},
     {"explain", "reasons, states, options, or an example configuration", Explain},
+    {"simulate", "play a scenario of the simulation, judged against the truth",
+     Simulate},
 };
 
 std::string Usage() {

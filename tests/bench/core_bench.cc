@@ -19,9 +19,9 @@ class CountAllocations {
   explicit CountAllocations(benchmark::State& state)
       : state_(state), before_(testing_support::Allocations()) {}
   ~CountAllocations() {
-    state_.counters["allocs"] =
-        benchmark::Counter(static_cast<double>(testing_support::Allocations() - before_),
-                           benchmark::Counter::kAvgIterations);
+    state_.counters["allocs"] = benchmark::Counter(
+        static_cast<double>(testing_support::Allocations() - before_),
+        benchmark::Counter::kAvgIterations);
   }
 
  private:

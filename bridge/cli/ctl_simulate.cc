@@ -1,0 +1,86 @@
+// refclockctl simulate: a named scenario of the simulation, played again.
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bridge/cli/ctl_command.h"
+#include "bridge/config/nearest.h"
+#include "bridge/sim/scenarios.h"
+
+namespace bridge::ctl {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"scenario", "NAME", "which one; without it they are listed"},
+    {"seed", "N", "of its random numbers (default: 1)"},
+};
+
+std::string List() {
+  std::string out;
+  for (const sim::Scenario& scenario : sim::Scenarios()) {
+    absl::StrAppendFormat(&out, "  %-16s %s\n", scenario.name, scenario.about);
+  }
+  return out;
+}
+
+// Bad when an invariant is broken or a bound that was claimed does not hold.
+int Play(sim::Scenario scenario) {
+  const absl::Duration duration = scenario.duration;
+  sim::World world(std::move(scenario));
+  world.RunFor(duration);
+  for (const std::string& line : world.log()) absl::PrintF("%s\n", line);
+  absl::PrintF("\n%s, seed %d: %s simulated, %d events\n", world.scenario().name,
+               world.scenario().seed, absl::FormatDuration(duration), world.events());
+  absl::PrintF("%d samples published", world.samples().size());
+  if (!world.samples().empty()) {
+    absl::PrintF(
+        "; against the truth: rms after 10 s %s, worst %s; %d beyond their bound",
+        Nanoseconds(world.RmsError(absl::Seconds(10))), Nanoseconds(world.WorstError()),
+        world.BoundViolations());
+  }
+  absl::PrintF("\n");
+  for (const std::string& violation : world.violations()) {
+    absl::PrintF("broken invariant at %s\n", violation);
+  }
+  return world.violations().empty() && world.BoundViolations() == 0 ? kGood : kBad;
+}
+
+}  // namespace
+
+int Simulate(Words words) {
+  const auto arguments = Arguments::Parse(words, kFlags);
+  if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
+  if (arguments->Has("help")) {
+    absl::PrintF(
+        "refclockctl simulate [--scenario=NAME] [--seed=N]\n\n%s\nScenarios:\n%s",
+        FlagHelp(kFlags), List());
+    return kGood;
+  }
+  if (!arguments->words().empty()) {
+    return Complain(kWrongUse, "simulate wants flags only; see simulate --help");
+  }
+  const auto name = arguments->Get("scenario");
+  if (!name) {
+    absl::PrintF("%s", List());
+    return kGood;
+  }
+  auto scenario = sim::FindScenario(*name);
+  if (!scenario) {
+    std::vector<std::string> names;
+    for (const sim::Scenario& known : sim::Scenarios()) names.push_back(known.name);
+    const auto nearest = Nearest(*name, names);
+    return Complain(kWrongUse,
+                    absl::StrCat("there is no scenario ", *name, "; ",
+                                 nearest ? absl::StrCat("did you mean ", *nearest, "?")
+                                         : "`refclockctl simulate` lists them"));
+  }
+  if (const auto seed = arguments->Get("seed");
+      seed && !absl::SimpleAtoi(*seed, &scenario->seed)) {
+    return Complain(kWrongUse,
+                    absl::StrCat("--seed=", *seed, " is not a whole number"));
+  }
+  return Play(*std::move(scenario));
+}
+
+}  // namespace bridge::ctl
