@@ -113,17 +113,15 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
   MoveAnchor();
 }
 
-// The state begins with the newest Sync before the first Delay_Req or, P2P, with
-// the newest Sync and link delay in either order.
+// The state begins with a Sync and the first Delay_Req after it or, P2P, a Sync and
+// a link delay. They may come in either order: the Delay_Resp to a request sent
+// right after a Sync often overtakes its Follow_Up.
 void OffsetEstimator::Start(Side side, const Measurement& m) {
-  if (side == kForward) first_sync_ = m;
-  if (m.row.x == 0) first_link_ = m;
-  if (m.row.x < 0) first_link_.reset();
-  if (!first_sync_) return;
-  const bool p2p = first_link_.has_value();
-  if (!p2p && side == kForward) return;
+  (side == kForward ? first_sync_ : first_reverse_) = m;
+  if (!first_sync_ || !first_reverse_) return;
+  const Measurement& other = *first_reverse_;
+  const bool p2p = other.row.x == 0;
 
-  const Measurement& other = p2p ? *first_link_ : m;
   const RawTime now = std::max(first_sync_->at, other.at);
   const double age = (now - first_sync_->at).SecondsDouble();
   if (age > kLongestExchange || (!p2p && other.at < first_sync_->at)) return;

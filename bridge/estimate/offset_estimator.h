@@ -144,7 +144,7 @@ class OffsetEstimator {
 
   // Before the first exchange is complete.
   std::optional<Measurement> first_sync_;
-  std::optional<Measurement> first_link_;
+  std::optional<Measurement> first_reverse_;
 
   // The state at `now_`; x is relative to `anchor_`: local - TAI = anchor_ + x.
   std::optional<Kalman> filter_;

@@ -99,7 +99,9 @@ class SettledClient {
   TaiTime Tai() const {
     return TaiTime::FromNanos(kUtc + raw_ + sim::kTaiMinusUtc * 1'000'000'000ll);
   }
-  CrossTimestamp<Raw> Pair() const {
+  // Reading takes time; two readings never show the same.
+  CrossTimestamp<Raw> Pair() {
+    raw_ += 1'000;
     return {RawTime::FromNanos(raw_), UtcTime::FromNanos(kUtc + raw_),
             TimeDelta::FromNanos(160)};
   }

@@ -98,7 +98,7 @@ TEST(RefclockctlStatus, SaysWhatToDoWhenNoDaemonAnswers) {
   const Result result = Execute("refclockctl status --socket=/nonexistent/status.sock");
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.text, AllOf(HasSubstr("/nonexistent/status.sock"),
-                                 HasSubstr("no daemon runs")));
+                                 HasSubstr("is refclockd running")));
 }
 
 TEST(RefclockctlStatus, FindsTheSocketByTheConfiguration) {

@@ -89,12 +89,22 @@ TEST(OffsetEstimator, JitterGrowsWhileNothingIsMeasured) {
   EXPECT_GT(link.Bound(600), link.Bound(60));
 }
 
+TEST(OffsetEstimator, StartsWithADelayReqWhoseAnswerOvertookTheFollowUp) {
+  Exchanges link;
+  link.Delay(1.0001);
+  link.Sync(1);
+  link.Sync(1.125);
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_LT(std::abs(link.Error(1.125)), 10);
+}
+
 TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
   Exchanges link({.stamps = StampKind::kHardware});
   link.Sync(1);
   link.Delay(1.001);
   link.Sync(1.125);
-  EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay, 50);
+  // The prior of the noise is 1 us; half of it may be uneven.
+  EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay + 500, 50);
   link.Settle(1.25, 10);
   EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 1);
 }
@@ -103,7 +113,7 @@ TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
   Exchanges link(
       {.stamps = StampKind::kHardware, .asymmetry_bound = TimeDelta::FromNanos(70)});
   link.Settle(1, 10);
-  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 1e-3);
+  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 1);  // Noise: 1 ns.
 }
 
 TEST(OffsetEstimator, ASpikeIsUnderSuspicionUntilTheNextMeasurement) {

@@ -142,7 +142,9 @@ class Machine {
     return TaiTime::FromNanos((1'795'262'400 + sim::kTaiMinusUtc) * 1'000'000'000ll +
                               raw_);
   }
-  CrossTimestamp<Raw> Pair() const {
+  // Reading takes time; two readings never show the same.
+  CrossTimestamp<Raw> Pair() {
+    raw_ += 1'000;
     return {RawTime::FromNanos(raw_), System(), TimeDelta::FromNanos(160)};
   }
 

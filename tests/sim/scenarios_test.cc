@@ -20,25 +20,23 @@ World Make(absl::string_view name, uint64_t seed = 1) {
 
 // ---- What holds in every scenario, for several seeds.
 
-class EveryScenario
-    : public ::testing::TestWithParam<std::tuple<std::string, uint64_t>> {};
+class EveryScenario : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryScenario, PublishesWithinItsClaimedBoundAndKeepsTheInvariants) {
-  const auto& [name, seed] = GetParam();
-  Scenario scenario = FindScenario(name).value();
-  scenario.seed = seed;
-  const absl::Duration duration = scenario.duration;
-  World world(std::move(scenario));
-  world.RunFor(duration);
-
-  EXPECT_THAT(world.violations(), IsEmpty()) << world.Replay();
-  EXPECT_GT(world.samples().size(), 50u) << world.Replay();
-  // A master that jumps is wrong by more than any client can know.
-  if (name != "master-steps") {
-    // The claim: 99.9 %.
-    EXPECT_LE(world.BoundViolations(), world.samples().size() / 1000) << world.Replay();
+  size_t samples = 0;
+  size_t beyond = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    World world = Make(GetParam(), seed);
+    world.RunFor(world.scenario().duration);
+    EXPECT_THAT(world.violations(), IsEmpty()) << world.Replay();
+    EXPECT_GT(world.samples().size(), 50u) << world.Replay();
+    EXPECT_FALSE(world.consumer().leap_seen()) << world.Replay();
+    samples += world.samples().size();
+    beyond += world.BoundViolations();
   }
-  EXPECT_FALSE(world.consumer().leap_seen()) << world.Replay();
+  // A master that jumps is wrong by more than any client can know.
+  if (GetParam() == "master-steps") return;
+  EXPECT_LE(static_cast<double>(beyond), 0.001 * static_cast<double>(samples));
 }
 
 std::vector<std::string> Names() {
@@ -47,15 +45,13 @@ std::vector<std::string> Names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, EveryScenario,
-                         ::testing::Combine(::testing::ValuesIn(Names()),
-                                            ::testing::Values(1u, 2u, 3u, 4u)),
-                         [](const auto& test) {
-                           std::string name = std::get<0>(test.param) + "_" +
-                                              std::to_string(std::get<1>(test.param));
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+std::string WithoutDashes(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds1To10, EveryScenario, ::testing::ValuesIn(Names()),
+                         [](const auto& test) { return WithoutDashes(test.param); });
 
 // ---- What each of them is about.
 
@@ -99,6 +95,18 @@ TEST(Failover, GoesOnWithTheBackupAndComesBackWithoutAMix) {
   world.RunFor(absl::Seconds(60));
   EXPECT_EQ(world.engine().source().port().parent()->grandmaster, first->grandmaster);
   EXPECT_LT(world.WorstError(absl::Seconds(20)), 5'000) << world.Replay();
+}
+
+TEST(Failover, TakesUnderASecondOnceTheBackupIsChosen) {
+  World world = Make("failover");
+  world.RunFor(absl::Seconds(31));
+  const auto parent = [&] { return world.engine().source().port().parent()->port; };
+  const auto first = parent();
+  ASSERT_TRUE(world.RunUntil([&] { return parent() != first; }, absl::Seconds(5)));
+  ASSERT_FALSE(world.engine().publishing());
+  EXPECT_TRUE(
+      world.RunUntil([&] { return world.engine().publishing(); }, absl::Seconds(1)))
+      << world.Replay();
 }
 
 TEST(MasterDies, PublicationEndsWithinTwoSecondsAndTheSegmentSaysSo) {
@@ -185,11 +193,7 @@ TEST_P(ClosedLoop, SettlesAndStaysQuiet) {
 INSTANTIATE_TEST_SUITE_P(Consumers, ClosedLoop,
                          ::testing::Values("loop-slew-500", "loop-slew-1000",
                                            "loop-step"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& test) { return WithoutDashes(test.param); });
 
 // ---- The simulation itself.
 
