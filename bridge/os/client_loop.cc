@@ -1,6 +1,7 @@
 #include "bridge/os/client_loop.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -100,24 +101,30 @@ void ClientLoop::Run() {
 void ClientLoop::Turn() {
   Poll(MonoNow());
   const MonoTime now = MonoNow();
-  ReadTransport(now);
-  OnLinkEvent(link_.OnReadable(), now);
+  if (transport_) ReadTransport(now);
+  if (Ready(link_fds_)) OnLinkEvent(link_.OnReadable(), now);
   if (now >= next_second_) OncePerSecond(now);
   if (const auto deadline = engine_.Deadline(); deadline && now >= *deadline) {
     engine_.OnTime(now, actions_);
     CarryOut(now);
   }
-  if (status_) {
+  // Slow clients have a deadline, so they are looked at without being ready, too.
+  if (status_ && (Ready(status_fds_) || status_->clients() > 0)) {
     status_->Serve(now, [this, now] { return Report(now); });
   }
 }
 
 void ClientLoop::Poll(MonoTime now) {
   polled_.clear();
+  const auto range_from = [this](size_t first) {
+    return PolledRange{first, polled_.size() - first};
+  };
   if (transport_) transport_->AppendPollFds(polled_);
-  transport_fds_ = polled_.size();
+  transport_fds_ = range_from(0);
   if (link_.fd() >= 0) polled_.push_back({link_.fd(), POLLIN, 0});
+  link_fds_ = range_from(transport_fds_.count);
   if (status_) status_->AppendPollFds(polled_);
+  status_fds_ = range_from(transport_fds_.count + link_fds_.count);
 
   MonoTime wake = next_second_;
   if (const auto deadline = engine_.Deadline()) wake = std::min(wake, *deadline);
@@ -131,16 +138,22 @@ void ClientLoop::Poll(MonoTime now) {
   }
 }
 
+bool ClientLoop::Ready(PolledRange range, short events) const {
+  const auto fds = std::span(polled_).subspan(range.first, range.count);
+  return std::any_of(fds.begin(), fds.end(),
+                     [events](const pollfd& fd) { return (fd.revents & events) != 0; });
+}
+
 void ClientLoop::ReadTransport(MonoTime now) {
-  const bool ready = std::any_of(
-      polled_.begin(), polled_.begin() + static_cast<ptrdiff_t>(transport_fds_),
-      [](const pollfd& fd) { return fd.revents != 0; });
-  if (!ready || !transport_) return;
+  if (!Ready(transport_fds_)) return;
   // After the stamps that wait to be read and before they are used.
   engine_.OnPair(ReadPair(), now, actions_);
-  while (const auto stamp = transport_->ReadTransmitted()) {
-    engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
-    CarryOut(now);
+  CarryOut(now);
+  if (Ready(transport_fds_, POLLPRI | POLLERR)) {
+    while (const auto stamp = transport_->ReadTransmitted()) {
+      engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
+      CarryOut(now);
+    }
   }
   for (int i = 0; i < PtpTransport::kBatch; ++i) {
     const auto frame = transport_->Receive(buffer_);

@@ -41,8 +41,15 @@ class ClientLoop {
   ClientLoop(const Config& config, std::string version, const InterfaceInfo& interface,
              std::unique_ptr<PtpTransport> transport);
 
+  // Where somebody's descriptors stand in polled_.
+  struct PolledRange {
+    size_t first = 0;
+    size_t count = 0;
+  };
+
   void Turn();
   void Poll(MonoTime now);
+  bool Ready(PolledRange range, short events = ~0) const;
   void ReadTransport(MonoTime now);
   void OnLinkEvent(std::optional<LinkEvent> event, MonoTime now);
   void ReopenTransport(MonoTime now);
@@ -67,7 +74,9 @@ class ClientLoop {
 
   Actions actions_;
   std::vector<pollfd> polled_;
-  size_t transport_fds_ = 0;  // The first of polled_ are the transport's.
+  PolledRange transport_fds_;
+  PolledRange link_fds_;
+  PolledRange status_fds_;
   std::array<uint8_t, PtpTransport::kBufferSize> buffer_;
   MonoTime next_second_;
   MonoTime next_leap_look_;
