@@ -108,6 +108,8 @@ void ClientLoop::Turn() {
     engine_.OnTime(now, actions_);
     CarryOut(now);
   }
+  // On most interfaces the stamp of what was just sent is there already.
+  if (std::exchange(sent_event_, false)) ReadTransmitted(now);
   // Slow clients have a deadline, so they are looked at without being ready, too.
   if (status_ && (Ready(status_fds_) || status_->clients() > 0)) {
     status_->Serve(now, [this, now] { return Report(now); });
@@ -126,7 +128,8 @@ void ClientLoop::Poll(MonoTime now) {
   if (status_) status_->AppendPollFds(polled_);
   status_fds_ = range_from(transport_fds_.count + link_fds_.count);
 
-  MonoTime wake = next_second_;
+  // What is done once a second waits for company: waking up costs more than it.
+  MonoTime wake = next_second_ + absl::Milliseconds(300);
   if (const auto deadline = engine_.Deadline()) wake = std::min(wake, *deadline);
   // Up to a millisecond late, never early.
   const int64_t wait_ms =
@@ -149,12 +152,7 @@ void ClientLoop::ReadTransport(MonoTime now) {
   // After the stamps that wait to be read and before they are used.
   engine_.OnPair(ReadPair(), now, actions_);
   CarryOut(now);
-  if (Ready(transport_fds_, POLLPRI | POLLERR)) {
-    while (const auto stamp = transport_->ReadTransmitted()) {
-      engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
-      CarryOut(now);
-    }
-  }
+  if (Ready(transport_fds_, POLLPRI | POLLERR)) ReadTransmitted(now);
   for (int i = 0; i < PtpTransport::kBatch; ++i) {
     const auto frame = transport_->Receive(buffer_);
     if (!frame.ok()) {
@@ -165,6 +163,16 @@ void ClientLoop::ReadTransport(MonoTime now) {
     }
     if (!*frame) break;
     engine_.OnFrame((*frame)->octets, (*frame)->stamp, now, actions_);
+    CarryOut(now);
+  }
+}
+
+void ClientLoop::ReadTransmitted(MonoTime now) {
+  while (transport_) {
+    const auto stamp = transport_->ReadTransmitted();
+    if (!stamp) break;
+    engine_.OnPair(ReadPair(), now, actions_);
+    engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
     CarryOut(now);
   }
 }
@@ -267,6 +275,7 @@ SampleSink& ClientLoop::SinkOf(size_t output) {
 void ClientLoop::Send(const ptp::Send& message, MonoTime now) {
   if (!transport_) return;
   const absl::Status sent = transport_->Send(message);
+  sent_event_ |= sent.ok() && ptp::IsEvent(message.type);
   if (!sent.ok() && error_log_.Allow(now.SinceEpoch().SecondsDouble())) {
     log_.Write({Severity::kWarning, std::string(sent.message())});
   }

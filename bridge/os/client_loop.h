@@ -51,6 +51,7 @@ class ClientLoop {
   void Poll(MonoTime now);
   bool Ready(PolledRange range, short events = ~0) const;
   void ReadTransport(MonoTime now);
+  void ReadTransmitted(MonoTime now);
   void OnLinkEvent(std::optional<LinkEvent> event, MonoTime now);
   void ReopenTransport(MonoTime now);
   void OncePerSecond(MonoTime now);
@@ -78,6 +79,7 @@ class ClientLoop {
   PolledRange link_fds_;
   PolledRange status_fds_;
   std::array<uint8_t, PtpTransport::kBufferSize> buffer_;
+  bool sent_event_ = false;  // In this turn.
   MonoTime next_second_;
   MonoTime next_leap_look_;
   std::optional<absl::Duration> suspended_for_;
