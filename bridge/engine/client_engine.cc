@@ -175,7 +175,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
   if (cross) {
     verdict = source_.OnPair(*cross);
     last_pair_ = cross;
-    RefreshClaims();
+    RefreshClaims(now);
     if (verdict == SteadyTimeBase::PairVerdict::kWide) {
       return Withhold(WithholdReason::kCrossTimestampWide, now, out);
     }
@@ -230,7 +230,7 @@ void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime n
         absl::StrCat("leap second list not used: ", table.status().message()), now,
         out);
   }
-  RefreshClaims();
+  RefreshClaims(now);
 }
 
 void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime, Actions&) {
@@ -315,7 +315,10 @@ void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTi
 }
 
 // What the leap table and the system clock say depends on what time it is.
-void ClientEngine::RefreshClaims() {
+void ClientEngine::RefreshClaims(MonoTime now) {
+  // Whole seconds change once a second; while silent, nothing is to be missed.
+  if (publishing_ && now < next_claims_) return;
+  next_claims_ = now + absl::Seconds(1);
   const auto map = source_.estimator().Map();
   if (!map || !last_pair_) return;
   const std::optional<TaiTime> tai = map->Map(last_pair_->local, map->era());
@@ -350,7 +353,7 @@ void ClientEngine::RefreshClaims() {
 // Something changed that may allow or forbid a sample.
 void ClientEngine::Consider(MonoTime now, Actions& out) {
   if (stopped_) return;
-  RefreshClaims();
+  RefreshClaims(now);
   const RawTime at = last_pair_ ? last_pair_->local : RawTime();
   if (const auto reason = Withheld(View(at, now), authority_)) {
     Withhold(*reason, now, out);

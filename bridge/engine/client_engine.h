@@ -80,7 +80,7 @@ class ClientEngine {
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                 Actions& out);
-  void RefreshClaims();
+  void RefreshClaims(MonoTime now);
   void Consider(MonoTime now, Actions& out);
   void PublishSample(const RefclockSample& sample, MonoTime now, Actions& out);
   void Withhold(WithholdReason reason, MonoTime now, Actions& out);
@@ -102,6 +102,7 @@ class ClientEngine {
   bool ever_published_ = false;
   std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
   std::optional<CrossTimestamp<Raw>> last_pair_;
+  MonoTime next_claims_;
   std::optional<RefclockSample> last_sample_;
   std::optional<std::string> last_master_line_;
 
