@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bridge/time/time_delta.h"
+#include "bridge/time/utc_authority.h"
 
 namespace bridge {
 
@@ -20,8 +21,6 @@ enum class Role { kClient };
 enum class Transport { kL2, kUdp4, kUdp6 };
 enum class Timestamping { kAuto, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
-enum class UtcPolicyChoice { kAgree, kTrustGrandmaster, kPin };
-enum class ArbitraryChoice { kRefuse, kUtc, kTai };
 
 struct Config {
   Role role = Role::kClient;
@@ -42,10 +41,10 @@ struct Config {
   } ptp;
 
   struct Utc {
-    UtcPolicyChoice policy = UtcPolicyChoice::kAgree;
+    UtcPolicy policy = UtcPolicy::kAgree;
     std::optional<int> pin;  // TAI-UTC, seconds. Present with kPin, only then.
     std::string leap_file = "/usr/share/zoneinfo/leap-seconds.list";
-    ArbitraryChoice arbitrary_timescale = ArbitraryChoice::kRefuse;
+    ArbitraryTimescale arbitrary_timescale = ArbitraryTimescale::kRefuse;
   } utc;
 
   struct Shm {

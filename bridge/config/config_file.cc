@@ -277,7 +277,7 @@ void Loader::CheckInterface() {
 
 void Loader::CheckPin() {
   if (Failed("utc.")) return;
-  const bool policy = config_.utc.policy == UtcPolicyChoice::kPin;
+  const bool policy = config_.utc.policy == UtcPolicy::kPin;
   if (policy && !config_.utc.pin) {
     Add(Of("utc.policy"), "policy \"pin\" without a pin",
         "pin = TAI-UTC in seconds, in [utc]");

@@ -411,25 +411,25 @@ std::vector<Option> PtpOptions() {
 
 std::vector<Option> UtcOptions() {
   return {
-      Choice<UtcPolicyChoice>(
+      Choice<UtcPolicy>(
           "utc.policy",
-          {{"agree", UtcPolicyChoice::kAgree},
-           {"trust-grandmaster", UtcPolicyChoice::kTrustGrandmaster},
-           {"pin", UtcPolicyChoice::kPin}},
+          {{"agree", UtcPolicy::kAgree},
+           {"trust-grandmaster", UtcPolicy::kTrustGrandmaster},
+           {"pin", UtcPolicy::kPin}},
           {}, "whose TAI-UTC is believed; agree = two sources that say the same",
-          [](Config& c) -> UtcPolicyChoice& { return c.utc.policy; }),
+          [](Config& c) -> UtcPolicy& { return c.utc.policy; }),
       {"utc.pin", "10 to 255",
        "TAI-UTC in seconds; with policy = \"pin\", and only then", SetPin,
        [](const Config& c) { return c.utc.pin ? absl::StrCat(*c.utc.pin) : ""; }},
       Path("utc.leap_file", kLongestPath, "leap-seconds.list, from tzdata or the IERS",
            [](Config& c) -> std::string& { return c.utc.leap_file; }),
-      Choice<ArbitraryChoice>(
+      Choice<ArbitraryTimescale>(
           "utc.arbitrary_timescale",
-          {{"refuse", ArbitraryChoice::kRefuse},
-           {"utc", ArbitraryChoice::kUtc},
-           {"tai", ArbitraryChoice::kTai}},
+          {{"refuse", ArbitraryTimescale::kRefuse},
+           {"utc", ArbitraryTimescale::kUtc},
+           {"tai", ArbitraryTimescale::kTai}},
           {}, "what a master with ptpTimescale = 0 sends",
-          [](Config& c) -> ArbitraryChoice& { return c.utc.arbitrary_timescale; }),
+          [](Config& c) -> ArbitraryTimescale& { return c.utc.arbitrary_timescale; }),
   };
 }
 

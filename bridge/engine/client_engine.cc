@@ -33,34 +33,6 @@ OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
           .asymmetry_bound = ptp.asymmetry_bound};
 }
 
-UtcAuthority::Settings UtcSettings(const Config::Utc& utc) {
-  UtcAuthority::Settings settings;
-  switch (utc.policy) {
-    case UtcPolicyChoice::kAgree:
-      settings.policy = UtcPolicy::kAgree;
-      break;
-    case UtcPolicyChoice::kTrustGrandmaster:
-      settings.policy = UtcPolicy::kTrustGrandmaster;
-      break;
-    case UtcPolicyChoice::kPin:
-      settings.policy = UtcPolicy::kPin;
-      break;
-  }
-  settings.pin = utc.pin;
-  switch (utc.arbitrary_timescale) {
-    case ArbitraryChoice::kRefuse:
-      settings.arbitrary = ArbitraryTimescale::kRefuse;
-      break;
-    case ArbitraryChoice::kUtc:
-      settings.arbitrary = ArbitraryTimescale::kUtc;
-      break;
-    case ArbitraryChoice::kTai:
-      settings.arbitrary = ArbitraryTimescale::kTai;
-      break;
-  }
-  return settings;
-}
-
 LeapIndicator PendingOf(const ptp::Flags& flags) {
   // Both at once is a contradiction in itself and announces nothing.
   if (flags.leap61 == flags.leap59) return LeapIndicator::kNone;
@@ -114,7 +86,9 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
       source_({.port = PortSettings(config.ptp, identity),
                .estimator = EstimatorSettings(config.ptp)},
               Rng(seed)),
-      authority_(UtcSettings(config.utc)) {
+      authority_({.policy = config.utc.policy,
+                  .pin = config.utc.pin,
+                  .arbitrary = config.utc.arbitrary_timescale}) {
   const size_t count = config.output.shm.size() + config.output.sock.size();
   for (size_t i = 0; i < count; ++i) outputs_.emplace_back(config.output.rate);
 }

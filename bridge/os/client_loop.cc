@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
     ASSIGN_OR_RETURN(auto sink, SockSink::Open(sock.path));
     loop->sock_.push_back(std::move(sink));
   }
+  loop->WarnOfInterface();
   // People can do without being able to ask; clocks can't do without time.
   auto status = StatusServer::Listen(config.status.socket);
   if (status.ok()) {
@@ -76,6 +77,26 @@ ClientLoop::ClientLoop(const Config& config, std::string version,
       transport_(std::move(transport)),
       engine_(config, IdentityOf(interface), Seed(interface)) {
   if (!config.utc.leap_file.empty()) leap_file_.emplace(config.utc.leap_file);
+}
+
+// What will keep samples from coming although nothing fails.
+void ClientLoop::WarnOfInterface() const {
+  const std::string& name = config_.ptp.interface;
+  if (StampsTransmissions(name) == false) {
+    log_.Write({Severity::kWarning, absl::StrCat("the driver of ", name,
+                                                 " stamps no transmissions: the path "
+                                                 "delay cannot be measured")});
+  }
+  const auto addresses = ReadAddresses(name);
+  if (!addresses) return;
+  const bool missing =
+      (config_.ptp.transport == Transport::kUdp4 && !addresses->ipv4) ||
+      (config_.ptp.transport == Transport::kUdp6 && !addresses->ipv6_link_local);
+  if (missing) {
+    log_.Write({Severity::kWarning, absl::StrCat(name,
+                                                 " has no address yet: requests "
+                                                 "cannot be sent until it has")});
+  }
 }
 
 ClientLoop::~ClientLoop() {

@@ -47,6 +47,7 @@ class ClientLoop {
     size_t count = 0;
   };
 
+  void WarnOfInterface() const;
   void Turn();
   void Poll(MonoTime now);
   bool Ready(PolledRange range, short events = ~0) const;

@@ -91,7 +91,7 @@ class SettledClient {
     config.ptp.interface = "bench0";
     config.output.rate = 16;
     config.output.shm.push_back({});
-    config.utc.policy = UtcPolicyChoice::kPin;
+    config.utc.policy = UtcPolicy::kPin;
     config.utc.pin = sim::kTaiMinusUtc;
     return config;
   }

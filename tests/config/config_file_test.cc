@@ -101,9 +101,9 @@ lock_memory = true
   EXPECT_THAT(
       config.ptp.allowed_masters,
       ElementsAre(0x001122fffe334455u, 0x001122fffe334456u, 0x001122fffe334457u));
-  EXPECT_EQ(config.utc.policy, UtcPolicyChoice::kPin);
+  EXPECT_EQ(config.utc.policy, UtcPolicy::kPin);
   EXPECT_EQ(config.utc.pin, 37);
-  EXPECT_EQ(config.utc.arbitrary_timescale, ArbitraryChoice::kTai);
+  EXPECT_EQ(config.utc.arbitrary_timescale, ArbitraryTimescale::kTai);
   EXPECT_EQ(config.output.max_error, TimeDelta::FromMicros(250));
   EXPECT_EQ(config.output.rate, 0.5);
   ASSERT_THAT(config.output.shm, SizeIs(2));

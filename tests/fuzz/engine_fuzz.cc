@@ -44,7 +44,7 @@ class Machine {
     config.ptp.interface = "fuzz0";
     config.output.rate = 16;
     config.output.shm.push_back({});
-    config.utc.policy = UtcPolicyChoice::kPin;
+    config.utc.policy = UtcPolicy::kPin;
     config.utc.pin = sim::kTaiMinusUtc;
     return config;
   }

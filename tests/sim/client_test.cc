@@ -96,7 +96,7 @@ TEST(Client, RefusesAnArbitraryTimescaleWithoutTheOperatorsWord) {
 TEST(Client, TakesAnArbitraryTimescaleForUtcWhenToldSo) {
   Scenario scenario = Steady();
   scenario.grandmasters[0].announce_flags.ptp_timescale = false;
-  scenario.config.utc.arbitrary_timescale = ArbitraryChoice::kUtc;
+  scenario.config.utc.arbitrary_timescale = ArbitraryTimescale::kUtc;
   World world(scenario);
   // What ptp4l does with software timestamps: UTC on the wire.
   world.grandmaster().set_error(TimeDelta::FromSeconds(-kTaiMinusUtc));
