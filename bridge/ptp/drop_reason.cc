@@ -57,8 +57,8 @@ constexpr std::array<DropReasonText, kDropReasonCount> kDropReasons = {{
      "masters are heard."},
     {DropReason::kNoReceiveTimestamp, "no-receive-timestamp",
      "An event message arrived without a receive timestamp, so it measures nothing. "
-     "If none has one, the interface does not stamp this transport: set "
-     "ptp.timestamping to software, or change ptp.transport."},
+     "If none has one, the interface does not stamp this transport: change "
+     "ptp.transport."},
     {DropReason::kDuplicate, "duplicate",
      "The same message was received before. The network duplicates frames; nothing to "
      "do if it is rare."},

@@ -6,8 +6,9 @@ using enum WithholdReason;
 
 const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kNoMaster, "no-master",
-     "No qualified master is heard. Check the link, domain, transport and "
-     "ptp.allowed_masters; `refclockctl doctor` shows which Announces arrive."},
+     "No qualified master is heard. Check the link, ptp.domain, ptp.transport and "
+     "ptp.allowed_masters; the dropped counters in `refclockctl status` say whether "
+     "Announces arrive and why they are refused."},
     {kNotCalibrated, "not-calibrated",
      "A master is followed, but the path delay is not measured yet. This ends after a "
      "few Syncs; if not, the master does not answer delay requests: check ptp.delay "
@@ -18,8 +19,7 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "dropped messages in `refclockctl status`."},
     {kSuspectMeasurement, "suspect-measurement",
      "The newest measurements jumped and nobody can tell yet whether the clock moved "
-     "or "
-     "the network was slow. Samples are held for a few Syncs; if it recurs, look for "
+     "or the network was slow. Samples are held for a few Syncs; if it recurs, look for "
      "load or path changes between here and the master."},
     {kUtcOffsetUnknown, "utc-offset-unknown",
      "Nobody has said what TAI-UTC is. Wait for the first Announce, give utc.leap_file "
@@ -43,13 +43,13 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "A leap second is within seconds, where UTC is ambiguous. Nothing to do: "
      "publication resumes when the new offset is confirmed."},
     {kNoCrossTimestamp, "no-cross-timestamp",
-     "The local clock and the system clock could not be read together. Check that "
-     "phc.device exists and that the daemon may open it; the log has the system call's "
-     "error."},
+     "The system clock and the clock that measures (CLOCK_MONOTONIC_RAW) could not be "
+     "read together. The log has the system call's error; a sandbox or seccomp filter "
+     "may forbid clock_gettime."},
     {kCrossTimestampWide, "cross-timestamp-wide",
      "Reading the two clocks was interrupted for too long to be exact. Samples are "
-     "held "
-     "until the next reading; if it recurs, relieve the CPU or set realtime.priority."},
+     "held until the next reading; if it recurs, relieve the CPU or set "
+     "realtime.priority."},
     {kErrorBoundExceeded, "error-bound-exceeded",
      "The error may exceed output.max_error. Half the path delay counts as unknown "
      "asymmetry: set ptp.asymmetry_bound if you know better, or raise "

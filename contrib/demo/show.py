@@ -26,22 +26,25 @@ def ns(value):
 def daemon_cells(status):
     """State, what is published or why not, jitter, bound."""
     if status is None:
-        return f"{'no answer yet':<14}{'-':<26}{'-':>10}{'-':>11}"
-    what = ns(status["offset_ns"]) if status["publishing"] else f"withheld: {status['withheld']}"
-    return (f"{status['state']:<14}{what:<26}{ns(status['jitter_ns']).lstrip('+'):>10}"
-            f"{ns(status['error_bound_ns']).lstrip('+'):>11}")
+        return f"{'starting':<13}{'':<25}{'-':>9}{'-':>10}"
+    publishing = status["publishing"]
+    what = f"{ns(status['offset_ns']):>10}" if publishing else f"none: {status['withheld']}"
+    jitter, bound = (ns(status[k]).lstrip("+") if publishing else "-" for k in ("jitter_ns", "error_bound_ns"))
+    return f"{status['state']:<13}{what:<25}{jitter:>9}{bound:>10}"
 
 
-HEAD = f"{'time':>6}  {'refclockd':<14}{'published offset':<26}{'jitter':>10}{'bound':>11}"
+HEAD = f"{'time':>6}  {'port state':<13}{'published offset':<25}{'jitter':>9}{'bound':>10}"
+LEGEND = """  published offset  true time minus system time, as handed to the NTP daemon, or why there is none
+  jitter, bound     its standard error; the most it may be wrong by, unknown asymmetry included"""
 
 
 def chrony_cells(chronyd):
     """One cell per refclock: chrony's mark, its last sample, reach."""
     cells = []
     for line in chronyd.ask("-c", "-n", "sources").splitlines():
-        mode, state, name, _, _, reach, _, sample, *_ = line.split(",")
+        mode, state, _, _, _, reach, _, sample, *_ = line.split(",")
         if mode == "#":
-            cells.append(f"#{state} {name} {ns(float(sample) * 1e9) if reach != '0' else '-':>9} reach {reach:>3}")
+            cells.append(f"#{state} {ns(float(sample) * 1e9) if reach != '0' else '-':>9} {reach:>4}")
     return "   ".join(cells)
 
 
@@ -49,12 +52,16 @@ def on_a_cable():
     with Cable() as cable:
         cable.join_ipc()
         sock = None if STANDIN else cable.dir / "chrony.ptp.sock"
-        print("grandmaster: ptp4l on one side of a veth cable, 8 Sync/s, software timestamps")
+        print("ptp4l, the grandmaster (8 Sync/s, software timestamps) ==veth== refclockd -> chronyd\n"
+              "Both ends read this machine's clock, so the true offset is 0. `chronyd -x` judges and sets nothing.\n\n"
+              f"{LEGEND}\n"
+              "  chrony            # refclock; * selected, + combined with it, - or x left out, ? not yet; the last\n"
+              "                    offset it kept; reach, octal: 377 = each of the last 8 polls had samples")
         peers.Ptp4lMaster(cable).start()
         chronyd = peers.Chronyd(cable, shm=2, sock=sock).start()
         daemon = client(cable, sock=sock).start()
         shm = ShmObserver()
-        print(f"\n{HEAD}   chronyd -x: SHM unit 2 (PTP){'' if STANDIN else ', SOCK (PSK)'}")
+        print(f"\n{HEAD}   {'chrony, by SHM':<17}{'' if STANDIN else '   chrony, by SOCK'}")
         samples, first, status, start = [], None, None, time.monotonic()
         while time.monotonic() - start < SECONDS and daemon.process.running():
             new = shm.collect(seconds=1)
@@ -62,7 +69,10 @@ def on_a_cable():
             samples += new
             status = None if STANDIN else daemon.status()
             print(f"{time.monotonic() - start:4.0f} s  {daemon_cells(status)}   {chrony_cells(chronyd)}", flush=True)
-        print("\n$ chronyc -n sources\n" + chronyd.sources())
+        if not STANDIN:
+            print("\n$ refclockctl status\n" + cable.run("near", [
+                peers.program("refclockctl"), "status", f"--socket={daemon.status_socket}"]).stdout.rstrip())
+        print(f"\n$ chronyc -n sources      (PTP: by SHM{'' if STANDIN else '; PSK: by SOCK'})\n" + chronyd.sources())
         bad = faults(daemon, status, samples, chronyd)
         if bad:
             print(daemon.process.tail())
@@ -71,7 +81,7 @@ def on_a_cable():
         offsets = [s.offset_ns for s in samples]
         print(f"verdict: GOOD: first sample {first:.1f} s after start, {len(samples)} samples, "
               f"median {statistics.median(offsets):+.0f} ns, std {statistics.pstdev(offsets):.0f} ns "
-              "against a true offset of 0; chrony selected PTP")
+              "against a true offset of 0; chrony selected it")
         return 0
 
 
@@ -86,7 +96,7 @@ def faults(daemon, status, samples, chronyd):
     elif abs(statistics.median(s.offset_ns for s in samples)) > LIMIT_NS:
         bad.append(f"the median offset is over {LIMIT_NS} ns")
     if not chronyd.selected():
-        bad.append("chrony has not selected PTP")
+        bad.append("chrony has selected neither SHM nor SOCK")
     return bad
 
 
@@ -99,9 +109,8 @@ def on_interface(interface, arguments):
         with open(log_path, "w") as log:
             daemon = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         print(" ".join(argv))
-        print("It feeds NTP SHM unit 2; contrib/chrony and contrib/ntpsec say how to read it. Ctrl-C ends.\n")
-        print(HEAD + "   grandmaster")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        print("Feeds NTP SHM unit 2; contrib/chrony and contrib/ntpsec say how to read it. Ctrl-C ends.\n\n"
+              f"{LEGEND}\n\n{HEAD}   grandmaster")
         shown, start = 0, time.monotonic()
         try:
             while daemon.poll() is None:
@@ -111,12 +120,12 @@ def on_interface(interface, arguments):
                 print(f"{time.monotonic() - start:4.0f} s  {daemon_cells(status)}   {master}", flush=True)
                 if status and status["withheld"] and time.monotonic() - start > 10 and not shown:
                     shown = 1
-                    print(explain(status["withheld"]))
+                    print(explain(status["withheld"]), flush=True)
         except KeyboardInterrupt:
             print()
         daemon.terminate()
         code = daemon.wait(10)
-        print(log_path.read_text()[-4000:])
+        print("refclockd's log:\n" + log_path.read_text()[-4000:], end="")
         return code
 
 
@@ -127,9 +136,15 @@ def ask(socket):
 
 
 def explain(reason):
+    """The reason's entry of `refclockctl explain reasons`."""
     text = subprocess.run([peers.program("refclockctl"), "explain", "reasons"],
                           capture_output=True, text=True, timeout=5).stdout
-    return "\n".join(line for line in text.splitlines() if reason in line)
+    return next((entry for entry in text.split("\n\n") if entry.startswith(reason)), reason)
 
 
-sys.exit(on_interface(sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else on_a_cable())
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    sys.exit(on_interface(sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else on_a_cable())
+except KeyboardInterrupt:
+    print("\ninterrupted; all of it is gone again")
+    sys.exit(130)
