@@ -61,6 +61,11 @@ std::string LeapText(const std::string& leap) {
 void UtcLines(std::string& out, const json& utc) {
   if (!utc.is_object()) return;
   const bool known = At(utc, "offset").is_number();
+  // What is subtracted from the master's time, and it sends UTC as it is.
+  if (At(utc, "offset") == 0) {
+    return Line(out, "TAI-UTC",
+                "not used: the master sends UTC (utc.arbitrary_timescale)");
+  }
   Line(out, "TAI-UTC",
        absl::StrCat(known ? absl::StrCat(Text(utc, "offset"), " s, ") : "",
                     Text(utc, "verdict"), LeapText(Text(utc, "leap"))));
@@ -146,7 +151,8 @@ absl::StatusOr<std::string> StatusTable(const std::string& text) {
   for (const char* kind : {"dropped", "withheld"}) {
     const std::string counts =
         CountersText(At(status, "counters"), absl::StrCat(kind, "."));
-    if (!counts.empty()) Line(out, kind, Wrapped(counts, kLabel));
+    if (!counts.empty())
+      Line(out, kind, Wrapped(absl::StrCat("since start: ", counts), kLabel));
   }
   return out;
 }
@@ -154,7 +160,7 @@ absl::StatusOr<std::string> StatusTable(const std::string& text) {
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"json", nullptr, "the daemon's own words: one JSON object"},
+    {"json", nullptr, "one JSON object, as the daemon sends it"},
     {"socket", "PATH", "the daemon's status socket"},
     {"config", "FILE", "take status.socket from this configuration"},
 };

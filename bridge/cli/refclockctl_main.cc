@@ -23,7 +23,7 @@ constexpr Command kCommands[] = {
 };
 
 std::string Usage() {
-  std::string text = "refclockctl COMMAND [--flags]\n\n";
+  std::string text = "refclockctl COMMAND [FLAG...]\n\n";
   for (const Command& command : kCommands) {
     absl::StrAppendFormat(&text, "  %-10s %s\n", command.name, command.help);
   }

@@ -15,7 +15,7 @@ constexpr Flag kFlags[] = {
     {"set", "SECTION.KEY=VALUE", "set an option; wins over the file", true},
     {"interface", "NAME", "short for --set ptp.interface=NAME"},
     {"role", "ROLE", "short for --set role=ROLE"},
-    {"check", nullptr, "only judge the configuration: exit code 0 or 2"},
+    {"check", nullptr, "only check the configuration: exit code 0 or 2"},
     {"version", nullptr, "show the version"},
 };
 
@@ -79,7 +79,8 @@ std::string RefclockdHelp() {
       "\n",
       FlagHelp(kFlags),
       "\n"
-      "Exit codes: 0 stopped or good, 2 wrong use or configuration.\n"
+      "Exit codes: 0 stopped or good, 2 wrong use or configuration, or it could not\n"
+      "start.\n"
       "\n"
       "Options of the file and of --set, with their defaults:\n"
       "\n",

@@ -19,7 +19,8 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "dropped messages in `refclockctl status`."},
     {kSuspectMeasurement, "suspect-measurement",
      "The newest measurements jumped and nobody can tell yet whether the clock moved "
-     "or the network was slow. Samples are held for a few Syncs; if it recurs, look for "
+     "or the network was slow. Samples are held for a few Syncs; if it recurs, look "
+     "for "
      "load or path changes between here and the master."},
     {kUtcOffsetUnknown, "utc-offset-unknown",
      "Nobody has said what TAI-UTC is. Wait for the first Announce, give utc.leap_file "
