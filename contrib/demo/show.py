@@ -16,6 +16,7 @@ from lib.kit import STANDIN, client  # noqa: E402
 from lib.shm import ShmObserver  # noqa: E402
 
 SECONDS = 45
+KEY_2 = "0x4e545032"
 LIMIT_NS = 20_000  # Both ends share one clock: the truth is 0.
 
 
@@ -106,27 +107,36 @@ def on_interface(interface, arguments):
         log_path = Path(directory) / "log"
         argv = [str(peers.program("refclockd")), f"--interface={interface}",
                 "--set", f"status.socket={socket}", *arguments]
+        segment_was_there = unit_2()
         with open(log_path, "w") as log:
             daemon = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         print(" ".join(argv))
         print("Feeds NTP SHM unit 2; contrib/chrony and contrib/ntpsec say how to read it. Ctrl-C ends.\n\n"
               f"{LEGEND}\n\n{HEAD}   grandmaster")
-        shown, start = 0, time.monotonic()
+        shown, start = False, time.monotonic()
         try:
             while daemon.poll() is None:
                 time.sleep(1)
                 status = ask(socket)
                 master = ((status or {}).get("grandmaster") or {}).get("identity", "-")
                 print(f"{time.monotonic() - start:4.0f} s  {daemon_cells(status)}   {master}", flush=True)
-                if status and status["withheld"] and time.monotonic() - start > 10 and not shown:
-                    shown = 1
+                if status and status["withheld"] and time.monotonic() - start > 5 and not shown:
+                    shown = True
                     print(explain(status["withheld"]), flush=True)
         except KeyboardInterrupt:
             print()
         daemon.terminate()
         code = daemon.wait(10)
+        if not segment_was_there and unit_2() == "0":
+            subprocess.run(["ipcrm", "-M", KEY_2], check=False)
         print("refclockd's log:\n" + log_path.read_text()[-4000:], end="")
         return code
+
+
+def unit_2():
+    """How many are attached to the segment of unit 2, as ipcs says it; None without one."""
+    rows = [line.split() for line in subprocess.check_output(["ipcs", "-m"], text=True).splitlines()]
+    return next((row[5] for row in rows if row[:1] == [KEY_2]), None)
 
 
 def ask(socket):
