@@ -56,8 +56,9 @@ def on_a_cable():
         print("ptp4l, the grandmaster (8 Sync/s, software timestamps) ==veth== refclockd -> chronyd\n"
               "Both ends read this machine's clock, so the true offset is 0. `chronyd -x` judges and sets nothing.\n\n"
               f"{LEGEND}\n"
-              "  chrony            # refclock; * selected, + combined with it, - or x left out, ? not yet; the last\n"
-              "                    offset it kept; reach, octal: 377 = each of the last 8 polls had samples")
+              "  chrony            # refclock; * selected, + combined with it, - or x left out, ? not yet; its last\n"
+              "                    offset (+: system clock fast; once selected, what its own correction leaves);\n"
+              "                    reach, octal: 377 = each of the last 8 polls had samples")
         peers.Ptp4lMaster(cable).start()
         chronyd = peers.Chronyd(cable, shm=2, sock=sock).start()
         daemon = client(cable, sock=sock).start()
