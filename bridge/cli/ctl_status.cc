@@ -95,10 +95,10 @@ std::string OutputText(const json& output) {
   std::string text = shm ? absl::StrCat("SHM unit ", Text(output, "unit"))
                          : absl::StrCat("SOCK ", Text(output, "path"));
   absl::StrAppend(&text, ": ", Text(output, "samples"), " samples");
-  if (age.is_number())
-    absl::StrAppendFormat(&text, ", last %.1f s ago", age.get<double>());
   if (At(output, "connected") == false) {
-    absl::StrAppend(&text, "; chronyd does not listen there");
+    absl::StrAppend(&text, "; chronyd does not listen there, so they are lost");
+  } else if (age.is_number()) {
+    absl::StrAppendFormat(&text, ", last %.1f s ago", age.get<double>());
   }
   return text;
 }
