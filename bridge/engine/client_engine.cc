@@ -225,8 +225,9 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   Consider(now, out);
 }
 
-void ClientEngine::Stop(MonoTime now, Actions& out) {
-  Withhold(WithholdReason::kStopping, now, out);
+void ClientEngine::Stop(MonoTime, Actions& out) {
+  if (stopped_) return;
+  withheld_ = WithholdReason::kStopping;
   WithdrawAll(out);
   stopped_ = true;
 }
