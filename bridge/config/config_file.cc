@@ -50,8 +50,39 @@ OptionValue ToValue(const toml::node& node) {
   return {std::move(list)};
 }
 
+// Where the first octet beyond ASCII stands that is neither in a comment nor in a
+// string of one line; npos = nowhere. Elsewhere it takes toml++ 3.3 into undefined
+// behaviour (marzer/tomlplusplus#190), and no key of ours needs it.
+size_t FindStray(absl::string_view text) {
+  std::string closing;  // What ends the string i is in; empty = in none.
+  size_t i = absl::StartsWith(text, "\xef\xbb\xbf") ? 3 : 0;  // Byte order mark.
+  while (i < text.size()) {
+    const char c = text[i];
+    if (!absl::ascii_isascii(static_cast<unsigned char>(c)) && closing.size() != 1) {
+      return i;
+    }
+    if (closing.empty() && c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (closing.empty() && (c == '"' || c == '\'')) {
+      closing.assign(absl::StartsWith(text.substr(i), std::string(3, c)) ? 3 : 1, c);
+      i += closing.size();
+    } else if (c == '\\' && absl::StartsWith(closing, "\"")) {
+      i += 2;
+    } else if (!closing.empty() && absl::StartsWith(text.substr(i), closing)) {
+      i += closing.size();
+      // Up to two quotes more belong to a long string: """He said "No.""""
+      while (closing.size() == 3 && i < text.size() && text[i] == c) ++i;
+      closing.clear();
+    } else {
+      ++i;
+    }
+  }
+  return absl::string_view::npos;
+}
+
 // The right side of --set: TOML, or else a bare word.
 OptionValue ParseSetValue(absl::string_view text) {
+  if (FindStray(text) != absl::string_view::npos) return {std::string(text)};
   try {
     const toml::table table = toml::parse(absl::StrCat("value = ", text));
     if (table.size() == 1) return ToValue(*table.get("value"));
@@ -122,7 +153,9 @@ class Loader {
   void CheckPin();
   void CheckOutputs();
 
-  Place At(const toml::source_region& region) const;
+  Place At(const toml::source_position& at) const;
+  Place At(const toml::source_region& region) const { return At(region.begin); }
+  Place At(size_t octet) const;
   // The file as a whole, for what is missing.
   Place Whole() const { return {source_.file_name, "", 0, kMissing}; }
   // Where `key` was set, or the file as a whole.
@@ -163,8 +196,7 @@ std::vector<ConfigError> Loader::SortedErrors() {
   return sorted;
 }
 
-Place Loader::At(const toml::source_region& region) const {
-  const toml::source_position at = region.begin;
+Place Loader::At(const toml::source_position& at) const {
   Place place{absl::StrCat(source_.file_name, ":", at.line, ":", at.column), "", 0,
               at.line};
   if (at.line >= 1 && at.line <= lines_.size()) {
@@ -174,7 +206,25 @@ Place Loader::At(const toml::source_region& region) const {
   return place;
 }
 
+Place Loader::At(size_t octet) const {
+  const absl::string_view before = absl::string_view(source_.text).substr(0, octet);
+  const size_t line = before.find_last_of('\n') + 1;  // npos + 1 is 0.
+  const auto column = std::count_if(
+      before.begin() + static_cast<ptrdiff_t>(line), before.end(),
+      [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  return At(toml::source_position{
+      static_cast<toml::source_index>(std::count(before.begin(), before.end(), '\n') +
+                                      1),
+      static_cast<toml::source_index>(column + 1)});
+}
+
 void Loader::ReadFile() {
+  if (const size_t stray = FindStray(source_.text); stray != std::string::npos) {
+    Add(At(stray), "a character that is not ASCII stands outside quotes",
+        "between quotes on one line, or in a comment; the rest is read once it is");
+    failed_.insert({"ptp.interface", "utc.", "output."});
+    return;
+  }
   try {
     ReadTable(toml::parse(source_.text), "");
   } catch (const toml::parse_error& error) {

@@ -58,6 +58,25 @@ TEST(LoadConfig, NamesTheKeyAndTheFlagWhenTheInterfaceIsMissing) {
                                 HasSubstr("ptp.interface"), HasSubstr("--interface"))));
 }
 
+TEST(LoadConfig, RefusesACharacterBeyondAsciiOutsideQuotesBeforeTheParserSeesIt) {
+  for (const char* text : {"ü = 1\n", "aü = 1\n", "[ptp]ü\n", "role = ü\n", "\xff",
+                           "role = \"client\" ü\n", "role = 'a\\'ü\n", "# ü\nü",
+                           "role = \"\"\"\\\nü\"\"\"\n", "role = '''a'''''ü'\n"}) {
+    EXPECT_THAT(Errors(text), ElementsAre(HasSubstr("not ASCII"))) << text;
+  }
+  EXPECT_THAT(Errors(WithInterface("status = 'ö' # ü\n'é' = ü\n")),
+              ElementsAre(AllOf(StartsWith("f.toml:3:7: "),
+                                HasSubstr("\n    'é' = ü\n          ^ "))));
+}
+
+TEST(LoadConfig, LetsACharacterBeyondAsciiStandInACommentAndInAString) {
+  EXPECT_THAT(Errors("\xef\xbb\xbf# ü\n" + WithInterface("# é")), IsEmpty());
+  const char sock[] = "\"ü\".x = 1 # \"\n[[output.sock]]\npath = \"/ü\\\"ü\" # 'ü\n";
+  EXPECT_THAT(Errors(WithInterface(sock)), ElementsAre(HasSubstr("unknown key ü")));
+  EXPECT_EQ(Good(kInterface, {"output.sock.path=/ü"}).output.sock[0].path, "/ü");
+  EXPECT_EQ(Good(kInterface, {"output.sock.path=\"/ü\""}).output.sock[0].path, "/ü");
+}
+
 TEST(LoadConfig, ReadsEveryKindOfValue) {
   const Config config = Good(R"(
 role = "client"

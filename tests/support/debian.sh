@@ -20,9 +20,12 @@ installed() {
   [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]
 }
 
+# apt ARGUMENT...: a mirror that hangs is a failure.
+apt() { timeout --kill-after=10 600 apt-get -qq "$@"; }
+
 apt_update_once() {
   [[ -n ${apt_updated:-} ]] && return
-  apt-get -qq update || return
+  apt update || return
   apt_updated=1
 }
 
@@ -37,7 +40,7 @@ need() {
   fi
   echo "installing ${missing[*]}"
   apt_update_once || return
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y \
+  DEBIAN_FRONTEND=noninteractive apt -o Dpkg::Use-Pty=0 install -y \
     --no-install-recommends "${missing[@]}" >/dev/null
 }
 
@@ -49,7 +52,7 @@ unpack() {
   for package; do
     # The sandbox user of apt cannot write into a private directory; nothing here
     # needs it, so the download runs as the caller.
-    (cd "$scratch" && apt-get -qq -o APT::Sandbox::User=root download "$package") || rc=1
+    (cd "$scratch" && apt -o APT::Sandbox::User=root download "$package") || rc=1
   done
   mkdir -p "$into"
   for package in "$scratch"/*.deb; do

@@ -12,6 +12,7 @@ GOOD = f'[ptp]\ninterface = "{NEAR_IF}"\n'
       ("wrong_type", GOOD + 'domain = "zero"\n', ":3:", "domain"),
       ("unknown_table", GOOD + "[bogus]\nx = 1\n", ":3:", "bogus"),
       ("not_toml", GOOD + "domain = \n", ":3:", ""),
+      ("not_ascii", GOOD + "\u00fc = 1\n", ":3:1:", "not ASCII"),
       ("unit_out_of_range", GOOD + "[[output.shm]]\nunit = 9999\n", ":4:", "9999"),
       ("missing_interface", '[ptp]\ninterface = "nosuch0"\n', "", "nosuch0"),
       ("unreadable_leap_file", GOOD + '[utc]\nleap_file = "/nosuch/file"\n', "", "/nosuch/file"),
