@@ -1,5 +1,6 @@
 // Whatever stands in a segment: the reader ends, leaves it alone, and what it
 // calls a sample obeys the limits it promises.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -8,7 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ntpshm::Segment segment{};
-  std::memcpy(&segment, data, size < sizeof segment ? size : sizeof segment);
+  if (size > 0) std::memcpy(&segment, data, std::min(size, sizeof segment));
   const ntpshm::Segment before = segment;
   const ntpshm::Reading reading = ntpshm::Read(&segment);
   if (std::memcmp(&segment, &before, sizeof segment) != 0) std::abort();

@@ -16,7 +16,7 @@ GOOD = f'[ptp]\ninterface = "{NEAR_IF}"\n'
       ("unit_out_of_range", GOOD + "[[output.shm]]\nunit = 9999\n", ":4:", "9999"),
       ("missing_interface", '[ptp]\ninterface = "nosuch0"\n', "", "nosuch0"),
       ("unreadable_leap_file", GOOD + '[utc]\nleap_file = "/nosuch/file"\n', "", "/nosuch/file"),
-      ("impossible_socket", GOOD + '[[output.sock]]\npath = "' + "/x" * 80 + '"\n', "", "108"))
+      ("impossible_socket", GOOD + '[[output.sock]]\npath = "' + "/x" * 80 + '"\n', "", "107"))
 def test_refuses(cable, name, text, where, what):
     only_refclockd("has its own rules")
     config = cable.dir / "bad.toml"
