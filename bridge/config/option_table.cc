@@ -81,9 +81,10 @@ struct Later {
 };
 
 template <typename T>
-Option Choice(const char* key, std::vector<Word<T>> words, std::vector<Later> later,
-              const char* help, T& (*at)(Config&)) {
+Option Choice(const char* key, const std::vector<Word<T>>& words,
+              const std::vector<Later>& later, const char* help, T& (*at)(Config&)) {
   std::vector<std::string> names;
+  names.reserve(words.size());
   for (const Word<T>& w : words) names.push_back(Quoted(w.word));
   const std::string values = absl::StrJoin(names, " | ");
   const std::string right =
