@@ -17,8 +17,7 @@ void Require(bool condition) {
 void CheckRules(const bridge::Config& config) {
   Require(!config.ptp.interface.empty() && config.ptp.interface.size() <= 15);
   Require(config.ptp.domain >= 0 && config.ptp.domain <= 255);
-  Require(config.utc.pin.has_value() ==
-          (config.utc.policy == bridge::UtcPolicy::kPin));
+  Require(config.utc.pin.has_value() == (config.utc.policy == bridge::UtcPolicy::kPin));
   Require(config.output.max_error > bridge::TimeDelta());
   Require(config.output.rate > 0 && config.output.rate <= 16);
   Require(!config.output.shm.empty() || !config.output.sock.empty());
