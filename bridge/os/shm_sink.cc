@@ -11,6 +11,7 @@
 #include "bridge/os/clocks.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/refclock/sample_format.h"
+#include "bridge/time/waiting.h"
 
 namespace bridge::os {
 namespace {
@@ -96,10 +97,7 @@ bool ShmSink::IsCurrent() const {
 }
 
 void ShmSink::FollowTheKey(MonoTime now) {
-  if (now - checked_ <
-      TimeDelta::FromNanos(absl::ToInt64Nanoseconds(check_interval_))) {
-    return;
-  }
+  if (now < checked_ + check_interval_) return;
   checked_ = now;
   if (IsCurrent()) return;
   const bool was_attached = attached();
