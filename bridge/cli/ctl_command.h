@@ -22,6 +22,7 @@ int Status(Words words);
 int Shm(Words words);
 int Explain(Words words);
 int Simulate(Words words);
+int Replay(Words words);
 
 // "refclockctl: message" on stderr; returns `code`.
 int Complain(int code, absl::string_view message);

@@ -1,4 +1,5 @@
 // refclockctl simulate: a named scenario of the simulation, played again.
+#include <memory>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -6,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/nearest.h"
+#include "bridge/os/trace_file.h"
 #include "bridge/sim/scenarios.h"
 
 namespace bridge::ctl {
@@ -14,6 +16,7 @@ namespace {
 constexpr Flag kFlags[] = {
     {"scenario", "NAME", "which one; without it they are listed"},
     {"seed", "N", "of its random numbers (default: 1)"},
+    {"record", "FILE", "write a trace to this new file, for refclockctl replay"},
 };
 
 std::string List() {
@@ -25,10 +28,15 @@ std::string List() {
 }
 
 // Bad when an invariant is broken or a bound that was claimed does not hold.
-int Play(sim::Scenario scenario) {
+// `record` may be null.
+int Play(sim::Scenario scenario, os::TraceFile* record) {
   const absl::Duration duration = scenario.duration;
+  TraceWriter recorder([record](absl::string_view line) { record->Write(line); },
+                       REFCLOCKD_VERSION);
   sim::World world(std::move(scenario));
+  if (record) world.engine().set_recorder(&recorder);
   world.RunFor(duration);
+  if (record) recorder.End();
   for (const std::string& line : world.log()) absl::PrintF("%s\n", line);
   absl::PrintF("\n%s, seed %d: %s simulated, %d events\n", world.scenario().name,
                world.scenario().seed, absl::FormatDuration(duration), world.events());
@@ -53,7 +61,8 @@ int Simulate(Words words) {
   if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
   if (arguments->Has("help")) {
     absl::PrintF(
-        "refclockctl simulate [--scenario=NAME] [--seed=N]\n\n%s\nScenarios:\n%s",
+        "refclockctl simulate [--scenario=NAME] [--seed=N] [--record=FILE]\n\n%s\n"
+        "Scenarios:\n%s",
         FlagHelp(kFlags), List());
     return kGood;
   }
@@ -80,7 +89,18 @@ int Simulate(Words words) {
     return Complain(kWrongUse,
                     absl::StrCat("--seed=", *seed, " is not a whole number"));
   }
-  return Play(*std::move(scenario));
+  std::unique_ptr<os::TraceFile> record;
+  if (const auto path = arguments->Get("record")) {
+    auto created = os::TraceFile::Create(*path);
+    if (!created.ok()) return Complain(kWrongUse, created.status().message());
+    record = *std::move(created);
+  }
+  const int code = Play(*std::move(scenario), record.get());
+  if (record) {
+    record->Flush();
+    if (!record->status().ok()) return Complain(kBad, record->status().message());
+  }
+  return code;
 }
 
 }  // namespace bridge::ctl

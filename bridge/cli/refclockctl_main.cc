@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"explain", "reasons, states, options, or an example configuration", Explain},
     {"simulate", "play a scenario of the simulation, judged against the truth",
      Simulate},
+    {"replay", "play what refclockd recorded (--record) again, and compare", Replay},
 };
 
 std::string Usage() {

@@ -46,5 +46,6 @@ int main(int argc, char** argv) {
   }
   return bridge::os::RunDaemon(
       config, {.version = REFCLOCKD_VERSION,
+               .record = options->record,
                .reload = [&options] { return bridge::LoadConfiguration(*options); }});
 }

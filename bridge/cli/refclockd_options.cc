@@ -15,6 +15,7 @@ constexpr Flag kFlags[] = {
     {"set", "SECTION.KEY=VALUE", "set an option; wins over the file", true},
     {"interface", "NAME", "short for --set ptp.interface=NAME"},
     {"role", "ROLE", "short for --set role=ROLE"},
+    {"record", "FILE", "write a trace to this new file, for refclockctl replay"},
     {"check", nullptr, "only check the configuration: exit code 0 or 2"},
     {"version", nullptr, "show the version"},
 };
@@ -42,6 +43,10 @@ absl::StatusOr<RefclockdOptions> ParseRefclockdOptions(
   options.config_file = arguments->Get("config").value_or("");
   if (arguments->Has("config") && options.config_file.empty()) {
     return absl::InvalidArgumentError("--config is empty: --config=FILE");
+  }
+  options.record = arguments->Get("record").value_or("");
+  if (arguments->Has("record") && options.record.empty()) {
+    return absl::InvalidArgumentError("--record is empty: --record=FILE");
   }
   if (const auto interface = arguments->Get("interface")) {
     options.sets.push_back(absl::StrCat("ptp.interface=", *interface));

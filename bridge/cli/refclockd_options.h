@@ -19,6 +19,7 @@ struct RefclockdOptions {
   bool version = false;
   bool check = false;
   std::string config_file;        // Empty = none.
+  std::string record;             // Empty = none.
   std::vector<std::string> sets;  // --interface and --role first: --set wins.
 };
 

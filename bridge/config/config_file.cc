@@ -412,4 +412,42 @@ std::vector<std::string> DescribeChanges(const Config& from, const Config& to) {
   return changes;
 }
 
+std::string ConfigText(const Config& config) {
+  std::string text;
+  std::string section;
+  const auto leaf = [&text](absl::string_view key, const std::string& value) {
+    absl::StrAppend(&text, key.substr(key.find_last_of('.') + 1), " = ",
+                    value.empty() ? "\"\"" : value, "\n");
+  };
+  for (const Option& option : Options()) {
+    const std::string key = option.key;
+    const size_t dot = key.find_last_of('.');
+    const std::string parent = dot == std::string::npos ? "" : key.substr(0, dot);
+    if (IsListSection(parent) || option.get(config) == option.Default()) continue;
+    if (std::exchange(section, parent) != parent) {
+      absl::StrAppend(&text, "[", parent, "]\n");
+    }
+    leaf(key, option.get(config));
+  }
+  // The options of a list show its last element.
+  const auto element = [&](absl::string_view list, const Config& one) {
+    absl::StrAppend(&text, "[[", list, "]]\n");
+    for (const Option& option : Options()) {
+      if (absl::StartsWith(option.key, absl::StrCat(list, "."))) {
+        leaf(option.key, option.get(one));
+      }
+    }
+  };
+  Config one;
+  for (const Config::Shm& shm : config.output.shm) {
+    one.output.shm.assign(1, shm);
+    element("output.shm", one);
+  }
+  for (const Config::Sock& sock : config.output.sock) {
+    one.output.sock.assign(1, sock);
+    element("output.sock", one);
+  }
+  return text;
+}
+
 }  // namespace bridge

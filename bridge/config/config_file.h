@@ -39,4 +39,8 @@ std::variant<Config, std::vector<ConfigError>> LoadConfig(const ConfigSource& so
 // One line per key that differs, "ptp.domain: 0 -> 24": what a reload changed.
 std::vector<std::string> DescribeChanges(const Config& from, const Config& to);
 
+// The file that gives this configuration again: every key that differs from its
+// default, and the outputs. (--set has no way to write a list of two.)
+std::string ConfigText(const Config& config);
+
 }  // namespace bridge

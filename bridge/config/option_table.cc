@@ -34,6 +34,20 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
 }
 
+// As it must stand in a file, in full.
+std::string TomlString(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppendFormat(&quoted, "\\u%04X", static_cast<unsigned char>(c));
+    } else {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
 Problem WrongType(const char* key, const OptionValue& value, absl::string_view wanted,
                   absl::string_view right) {
   return OptionProblem{
@@ -200,17 +214,17 @@ Option Flag(const char* key, const char* help, bool& (*at)(Config&)) {
           }};
 }
 
-// An absolute path of at most `longest` octets.
+// An absolute path of at most `longest` octets; or "" for none, if it may be.
 Option Path(const char* key, size_t longest, const char* help,
-            std::string& (*at)(Config&)) {
+            std::string& (*at)(Config&), bool may_be_none = false) {
   return {
-      key, "absolute path", help,
+      key, may_be_none ? "absolute path, or \"\" for none" : "absolute path", help,
       [=](const OptionValue& value, Config& config) -> Problem {
         constexpr char kRight[] = "an absolute path in quotes, as \"/run/...\"";
         const auto* text = std::get_if<std::string>(&value.is);
         if (!text) return WrongType(key, value, "a path", kRight);
         const std::string named = absl::StrCat(Leaf(key), " ", Quoted(*text), " ");
-        if (!absl::StartsWith(*text, "/")) {
+        if (!absl::StartsWith(*text, "/") && !(may_be_none && text->empty())) {
           return OptionProblem{
               absl::StrCat(named, "does not start with \"/\""), kRight, {}};
         }
@@ -228,7 +242,7 @@ Option Path(const char* key, size_t longest, const char* help,
       },
       [=](const Config& config) -> std::string {
         const std::string& path = at(const_cast<Config&>(config));
-        return path.empty() ? "" : Quoted(path);
+        return path.empty() ? "" : TomlString(path);
       }};
 }
 
@@ -340,6 +354,14 @@ Problem SetRate(const OptionValue& value, Config& config) {
   return {};
 }
 
+// As short as it may be without becoming another number.
+std::string RateText(double rate) {
+  const std::string text = absl::StrCat(rate);
+  double again = 0;
+  if (absl::SimpleAtod(text, &again) && again == rate) return text;
+  return absl::StrFormat("%.17g", rate);
+}
+
 // Readers clear `valid`, so whoever may read may write; owner always may.
 Problem SetShmMode(const OptionValue& value, Config& config) {
   constexpr char kRight[] =
@@ -362,7 +384,7 @@ std::vector<Option> PtpOptions() {
        "the interface on which PTP arrives; the one option that must be given",
        SetInterface,
        [](const Config& c) {
-         return c.ptp.interface.empty() ? "" : Quoted(c.ptp.interface);
+         return c.ptp.interface.empty() ? "" : TomlString(c.ptp.interface);
        }},
       Choice<Transport>("ptp.transport",
                         {{"l2", Transport::kL2},
@@ -422,8 +444,9 @@ std::vector<Option> UtcOptions() {
       {"utc.pin", "10 to 255",
        "TAI-UTC in seconds; with policy = \"pin\", and only then", SetPin,
        [](const Config& c) { return c.utc.pin ? absl::StrCat(*c.utc.pin) : ""; }},
-      Path("utc.leap_file", kLongestPath, "leap-seconds.list, from tzdata or the IERS",
-           [](Config& c) -> std::string& { return c.utc.leap_file; }),
+      Path(
+          "utc.leap_file", kLongestPath, "leap-seconds.list, from tzdata or the IERS",
+          [](Config& c) -> std::string& { return c.utc.leap_file; }, true),
       Choice<ArbitraryTimescale>(
           "utc.arbitrary_timescale",
           {{"refuse", ArbitraryTimescale::kRefuse},
@@ -441,7 +464,7 @@ std::vector<Option> OutputOptions() {
            [](Config& c) -> TimeDelta& { return c.output.max_error; }),
       {"output.rate", "0.01 to 16",
        "samples a second at most, to each output; chrony can use up to 16", SetRate,
-       [](const Config& c) { return absl::StrCat(c.output.rate); }},
+       [](const Config& c) { return RateText(c.output.rate); }},
       Int("output.shm.unit", 0, 217,
           "gpsd, where it runs, uses 0 to 11 (12 and up are free of it)",
           "NTP SHM unit, ntpsec: refclock shm unit 2; beside gpsd take 12 or more",

@@ -82,6 +82,8 @@ const char* TransportName(Transport transport) {
 ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
                            uint64_t seed)
     : config_(config),
+      identity_(identity),
+      seed_(seed),
       limits_{.max_error = config.output.max_error},
       source_({.port = PortSettings(config.ptp, identity),
                .estimator = EstimatorSettings(config.ptp)},
@@ -93,9 +95,15 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
   for (size_t i = 0; i < count; ++i) outputs_.emplace_back(config.output.rate);
 }
 
+void ClientEngine::set_recorder(TraceWriter* recorder) {
+  recorder_ = recorder;
+  if (recorder_) recorder_->Begin(config_, identity_, seed_);
+}
+
 // ---- Inputs.
 
 void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Link{up}, out);
   if (up == link_up_ || stopped_) return;
   link_up_ = up;
   ptp::PortActions said;
@@ -109,6 +117,7 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
 }
 
 void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
   last_pair_ = pair;
   if (source_.OnPair(pair) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
@@ -118,6 +127,7 @@ void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions
 void ClientEngine::OnFrame(std::span<const uint8_t> octets,
                            std::optional<EventStamp> received, MonoTime now,
                            Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Frame{octets, received}, out);
   ++frames_;
   const ptp::ParseResult parsed = ptp::ParseMessage(octets);
   if (const auto* reason = std::get_if<ptp::DropReason>(&parsed)) {
@@ -137,6 +147,7 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
 
 void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                                  Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Sent{token, sent}, out);
   ptp::PortActions said;
   source_.OnTransmitted(token, sent, now, said);
   Absorb(said, now, out);
@@ -144,6 +155,7 @@ void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime n
 
 void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cross,
                                     MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Cross{cross}, out);
   if (stopped_) return;
   auto verdict = SteadyTimeBase::PairVerdict::kGood;
   if (cross) {
@@ -166,6 +178,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
 }
 
 void ClientEngine::OnTime(MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Time{}, out);
   ptp::PortActions said;
   if (const auto deadline = source_.Deadline(); deadline && now >= *deadline) {
     source_.OnTime(now, said);
@@ -193,6 +206,7 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
 
 void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
                               Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Leaps{&table}, out);
   if (table.ok()) {
     leap_table_ = *table;
   } else {
@@ -207,7 +221,8 @@ void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime n
   RefreshClaims(now);
 }
 
-void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime, Actions&) {
+void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Kernel{clock}, out);
   kernel_ = clock;
   // 0 means that nobody has set it, not that TAI equals UTC.
   if (clock.tai_offset != 0) {
@@ -218,6 +233,7 @@ void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime, Actions&) {
 }
 
 void ClientEngine::OnResume(MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Resume{}, out);
   ptp::PortActions said;
   source_.Restart(now, said);
   last_pair_.reset();
@@ -225,7 +241,8 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   Consider(now, out);
 }
 
-void ClientEngine::Stop(MonoTime, Actions& out) {
+void ClientEngine::Stop(MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Stop{}, out);
   if (stopped_) return;
   withheld_ = WithholdReason::kStopping;
   WithdrawAll(out);

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
+#include "bridge/engine/trace.h"
 #include "bridge/refclock/sampler.h"
 #include "bridge/source/native_source.h"
 #include "bridge/telemetry/status_report.h"
@@ -33,6 +34,10 @@ class ClientEngine {
  public:
   // `seed` spreads the times of Delay_Req and of Announce timeouts.
   ClientEngine(const Config& config, ptp::PortIdentity identity, uint64_t seed);
+
+  // Before the first input: from now on every input and every decision is
+  // recorded. The recorder outlives the engine.
+  void set_recorder(TraceWriter* recorder);
 
   void OnLink(bool up, MonoTime now, Actions& out);
   // A pair read in this turn, before its frames.
@@ -89,12 +94,16 @@ class ClientEngine {
            Actions& out);
 
   const Config config_;
+  const ptp::PortIdentity identity_;
+  const uint64_t seed_;
   const SamplerLimits limits_;
   NativeSource source_;
   UtcAuthority authority_;
   std::optional<LeapTable> leap_table_;
   KernelClock kernel_;
   std::vector<Output> outputs_;
+
+  TraceWriter* recorder_ = nullptr;
 
   bool link_up_ = false;
   bool stopped_ = false;

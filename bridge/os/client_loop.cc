@@ -28,8 +28,9 @@ uint64_t Seed(const InterfaceInfo& interface) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
-    const Config& config, const std::string& version) {
+absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(const Config& config,
+                                                             const std::string& version,
+                                                             TraceFile* record) {
   ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(config.ptp.interface));
   std::optional<absl::StatusOr<LeapTable>> leap_table;
   if (!config.utc.leap_file.empty()) {
@@ -65,6 +66,7 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
     loop->log_.Write({Severity::kWarning,
                       absl::StrCat("no status socket: ", status.status().message())});
   }
+  if (record) loop->Record(record);
   return loop;
 }
 
@@ -102,6 +104,14 @@ void ClientLoop::WarnOfInterface() const {
 ClientLoop::~ClientLoop() {
   engine_.Stop(MonoNow(), actions_);
   CarryOut(MonoNow());
+  if (recorder_) recorder_->End();
+  if (record_) record_->Flush();
+}
+
+void ClientLoop::Record(TraceFile* file) {
+  record_ = file;
+  recorder_.emplace([file](absl::string_view line) { file->Write(line); }, version_);
+  engine_.set_recorder(&*recorder_);
 }
 
 void ClientLoop::Run() {
@@ -239,6 +249,7 @@ void ClientLoop::ReopenTransport(MonoTime now) {
 
 void ClientLoop::OncePerSecond(MonoTime now) {
   next_second_ = now + absl::Seconds(1);
+  if (record_) record_->Flush();
   const auto suspended_for = SuspendedFor();
   if (suspended_for && suspended_for_ &&
       *suspended_for - *suspended_for_ > absl::Milliseconds(10)) {

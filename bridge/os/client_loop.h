@@ -21,6 +21,7 @@
 #include "bridge/os/shm_sink.h"
 #include "bridge/os/sock_sink.h"
 #include "bridge/os/status_server.h"
+#include "bridge/os/trace_file.h"
 #include "bridge/os/transport.h"
 
 namespace bridge::os {
@@ -28,9 +29,11 @@ namespace bridge::os {
 class ClientLoop {
  public:
   // Opens everything; an error says what is wrong and what would be right, and
-  // nothing has been published or withdrawn then.
+  // nothing has been published or withdrawn then. `record`, which may be null and
+  // outlives the loop, gets the trace of the run.
   static absl::StatusOr<std::unique_ptr<ClientLoop>> Open(const Config& config,
-                                                          const std::string& version);
+                                                          const std::string& version,
+                                                          TraceFile* record = nullptr);
   // Withdraws every sample.
   ~ClientLoop();
 
@@ -49,6 +52,7 @@ class ClientLoop {
 
   void WarnOfInterface() const;
   void Turn();
+  void Record(TraceFile* file);
   void Poll(MonoTime now);
   bool Ready(PolledRange range, short events = ~0) const;
   void ReadTransport(MonoTime now);
@@ -72,6 +76,8 @@ class ClientLoop {
   std::vector<std::unique_ptr<SockSink>> sock_;
   std::unique_ptr<StatusServer> status_;  // Null when it could not be opened.
   std::optional<LeapFile> leap_file_;
+  TraceFile* record_ = nullptr;
+  std::optional<TraceWriter> recorder_;
   ClientEngine engine_;
 
   Actions actions_;

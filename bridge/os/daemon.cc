@@ -11,6 +11,7 @@
 #include "bridge/os/instance_lock.h"
 #include "bridge/os/log_writer.h"
 #include "bridge/os/signals.h"
+#include "bridge/os/trace_file.h"
 
 namespace bridge::os {
 namespace {
@@ -70,11 +71,23 @@ int RunDaemon(Config config, const DaemonOptions& options) {
   InstallSignalHandlers();
   auto lock = InstanceLock::Acquire(config.ptp.interface);
   if (!lock.ok()) return fail(lock.status());
-  auto loop = ClientLoop::Open(config, options.version);
+  std::unique_ptr<TraceFile> record;
+  if (!options.record.empty()) {
+    auto created = TraceFile::Create(options.record);
+    if (!created.ok()) return fail(created.status());
+    record = *std::move(created);
+  }
+  const auto open = [&] {
+    return ClientLoop::Open(config, options.version, record.get());
+  };
+  auto loop = open();
   if (!loop.ok()) return fail(loop.status());
   ApplyRealtime(config.realtime, log);
   log.Write({Severity::kNotice, absl::StrCat("refclockd ", options.version, " on ",
                                              config.ptp.interface)});
+  if (record) {
+    log.Write({Severity::kNotice, absl::StrCat("recording to ", options.record)});
+  }
   while (true) {
     (*loop)->Run();
     if (StopRequested()) break;
@@ -88,13 +101,13 @@ int RunDaemon(Config config, const DaemonOptions& options) {
       if (!other.ok()) return fail(other.status());
       lock = std::move(other);
     }
-    loop = ClientLoop::Open(config, options.version);
+    loop = open();
     if (!loop.ok()) {
       log.Write(
           {Severity::kError, absl::StrCat("reload failed: ", loop.status().message(),
                                           "; going back to the old configuration")});
       config = before;
-      loop = ClientLoop::Open(config, options.version);
+      loop = open();
       if (!loop.ok()) return fail(loop.status());
     }
   }

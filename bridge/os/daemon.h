@@ -16,6 +16,7 @@ namespace bridge::os {
 
 struct DaemonOptions {
   std::string version;
+  std::string record;  // The file a trace is written to; empty = none.
   // Reads the configuration again, for SIGHUP.
   std::function<std::variant<Config, std::vector<ConfigError>>()> reload;
 };

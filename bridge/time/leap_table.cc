@@ -226,6 +226,19 @@ absl::StatusOr<LeapTable> LeapTable::Parse(absl::string_view text) {
   return table;
 }
 
+absl::StatusOr<LeapTable> LeapTable::FromRows(std::span<const Row> rows,
+                                              UtcTime last_update, UtcTime expires,
+                                              Hash hash) {
+  const auto ntp = [](UtcTime t) { return t.Split().seconds + kNtpToPosix; };
+  std::string text = absl::StrCat("#$ ", ntp(last_update), "\n#@ ", ntp(expires), "\n");
+  for (const Row& row : rows) {
+    absl::StrAppend(&text, ntp(row.since), " ", row.offset, "\n");
+  }
+  auto table = Parse(text);
+  if (table.ok()) table->hash_ = hash;
+  return table;
+}
+
 size_t LeapTable::IndexAfter(TaiTime instant) const {
   const auto next =
       std::upper_bound(rows_.begin(), rows_.end(), instant,

@@ -41,6 +41,11 @@ class LeapTable {
   // "#h" is accepted if its last line is complete; hash() tells.
   static absl::StatusOr<LeapTable> Parse(absl::string_view text);
 
+  // The table again from what it was made of: whole seconds, by the rules of Parse.
+  static absl::StatusOr<LeapTable> FromRows(std::span<const Row> rows,
+                                            UtcTime last_update, UtcTime expires,
+                                            Hash hash);
+
   // TAI-UTC in whole seconds at an instant, keyed on TAI; nothing before the
   // first row. During an inserted leap second the old offset holds (the PTP
   // convention, not the kernel's).
