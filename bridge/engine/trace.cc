@@ -280,7 +280,10 @@ class In {
       std::string message;
       Number(code);
       Text(message);
-      if (code < 1 || code > 16) Fail("error", "an error has a code of 1 to 16");
+      if (code < 1 || code > 16) {
+        Fail("error", "an error has a code of 1 to 16");
+        code = 1;  // A StatusOr may not hold a status that is good.
+      }
       return absl::Status(absl::StatusCode(code), message);
     }
     if (kind != "hashed" && kind != "unhashed") {

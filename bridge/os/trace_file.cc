@@ -30,6 +30,11 @@ absl::StatusOr<std::unique_ptr<TraceFile>> TraceFile::Create(const std::string& 
   return std::unique_ptr<TraceFile>(new TraceFile(path, std::move(fd), limit));
 }
 
+std::unique_ptr<TraceFile> TraceFile::Adopt(std::string path, int fd) {
+  return std::unique_ptr<TraceFile>(
+      new TraceFile(std::move(path), FileDescriptor(fd), kLimit));
+}
+
 TraceFile::TraceFile(std::string path, FileDescriptor fd, uint64_t limit)
     : path_(std::move(path)), fd_(std::move(fd)), limit_(limit) {
   buffer_.reserve(kBuffer);

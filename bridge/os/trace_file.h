@@ -24,6 +24,8 @@ class TraceFile {
   // start, and runs of different starts do not belong in one file.
   static absl::StatusOr<std::unique_ptr<TraceFile>> Create(const std::string& path,
                                                            uint64_t limit = kLimit);
+  // For tests: writes to `fd`, which it closes.
+  static std::unique_ptr<TraceFile> Adopt(std::string path, int fd);
   // Writes out what is left. A file without a line is removed again.
   ~TraceFile();
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -22,6 +23,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Result {
   int code;
@@ -72,7 +74,7 @@ TEST(Programs, ShowHelpAndVersion) {
   for (const char* words :
        {"refclockd --help", "refclockd --version", "refclockctl --help",
         "refclockctl --version", "refclockctl status --help", "refclockctl shm --help",
-        "refclockctl explain --help"}) {
+        "refclockctl explain --help", "refclockctl replay --help"}) {
     const Result result = Execute(words);
     EXPECT_EQ(result.code, 0) << words;
     EXPECT_NE(result.text, "") << words;
@@ -163,6 +165,92 @@ TEST(RefclockctlStatus, FailsOnAnAnswerThatIsNoStatus) {
       Execute(absl::StrCat("refclockctl status --socket=", daemon.path()));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.text, HasSubstr("not a status"));
+}
+
+// A short simulation, recorded.
+class RefclockctlReplay : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const Result result = Simulate();
+    ASSERT_EQ(result.code, 0) << result.text;
+    text_ = Content();
+    ASSERT_THAT(text_, HasSubstr("\n  publish 0 "));
+  }
+  void TearDown() override { std::remove(path_.c_str()); }
+
+  Result Simulate() {
+    return Execute(
+        absl::StrCat("refclockctl simulate --scenario=cold-start --record=", path_));
+  }
+  Result Replay(const char* flags = "") {
+    return Execute(absl::StrCat("refclockctl replay ", flags, " ", path_));
+  }
+  std::string Content() const {
+    std::ifstream in(path_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void Write(const std::string& text) { std::ofstream(path_) << text; }
+
+  const std::string path_ = Temporary("replay.trace");
+  std::string text_;
+};
+
+TEST_F(RefclockctlReplay, TellsTheStoryAndThatNothingDiffers) {
+  const Result result = Replay();
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_THAT(result.text, AllOf(HasSubstr("refclockd " REFCLOCKD_VERSION " on sim0"),
+                                 HasSubstr("notice publishing: offset"),
+                                 HasSubstr(" samples; decisions as recorded\n")));
+  EXPECT_THAT(result.text, Not(HasSubstr(" sample 1")));
+}
+
+TEST_F(RefclockctlReplay, PrintsSamplesAndEverythingOnRequest) {
+  EXPECT_THAT(Replay("--samples").text, HasSubstr(" sample 179526"));
+  const std::string all = Replay("--verbose").text;
+  EXPECT_THAT(all, AllOf(HasSubstr(" frame Announce "), HasSubstr(" pair "),
+                         HasSubstr("   publish 0 ")));
+}
+
+TEST_F(RefclockctlReplay, ShowsTheFirstDifferenceAndMendsItOnRequest) {
+  const size_t at = text_.find("  publish 0 ");
+  Write(std::string(text_).replace(at, 11, "  publish 1"));
+  const Result result = Replay();
+  EXPECT_EQ(result.code, 1) << result.text;
+  EXPECT_THAT(
+      result.text,
+      AllOf(HasSubstr("  recorded: publish 1 "), HasSubstr("  now:      publish 0"),
+            HasSubstr("1 inputs decided otherwise"), HasSubstr("--update")));
+
+  EXPECT_EQ(Replay("--update").code, 0);
+  EXPECT_TRUE(Content() == text_);
+  EXPECT_EQ(Replay().code, 0);
+}
+
+TEST_F(RefclockctlReplay, ExitsWithTwoWhenTheFileIsNoUse) {
+  Write("hello\n");
+  EXPECT_EQ(Replay().code, 2);
+  EXPECT_THAT(Replay("--update").text, HasSubstr("line 1: "));
+  EXPECT_EQ(Content(), "hello\n");
+  Write(text_.substr(0, text_.find('\n') - 1) + "2\n");
+  EXPECT_THAT(Replay().text, HasSubstr("another format than 1"));
+  std::remove(path_.c_str());
+  EXPECT_EQ(Replay().code, 2);
+  EXPECT_THAT(Replay().text, HasSubstr("No such file"));
+  EXPECT_EQ(Execute("refclockctl replay").code, 2);
+}
+
+TEST_F(RefclockctlReplay, SaysThatARecordingWasCutShort) {
+  Write(text_.substr(0, text_.size() / 2));
+  const Result result = Replay();
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_THAT(result.text, HasSubstr("cut short"));
+}
+
+TEST_F(RefclockctlReplay, NothingIsRecordedOver) {
+  const Result result = Simulate();
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.text, HasSubstr("name another file"));
+  EXPECT_TRUE(Content() == text_);
 }
 
 // A segment of a unit that nobody uses, removed at the end.

@@ -32,6 +32,12 @@ TEST(RefclockdOptions, RefusesAFileWithoutItsFlag) {
   EXPECT_THAT(std::string(options.status().message()), HasSubstr("--config=FILE"));
 }
 
+TEST(RefclockdOptions, RecordsOnlyToAFileThatIsNamed) {
+  EXPECT_EQ(Parse({"--interface=a"})->record, "");
+  EXPECT_EQ(Parse({"--interface=a", "--record=/tmp/t"})->record, "/tmp/t");
+  EXPECT_FALSE(Parse({"--interface=a", "--record="}).ok());
+}
+
 TEST(RefclockdOptions, NamesTheFileThatCannotBeRead) {
   const auto options = Parse({"--config=/nonexistent/refclockd.toml"});
   ASSERT_TRUE(options.ok());

@@ -355,6 +355,50 @@ TEST(LoadConfig, ReportsASetThatIsNone) {
   EXPECT_THAT(Errors(kInterface, {"ptp.domain=3\n[utc]\npin=37"}), SizeIs(1));
 }
 
+// ---- ConfigText.
+
+TEST(ConfigText, IsEmptyButForTheOutputsOfADefaultConfiguration) {
+  EXPECT_EQ(ConfigText(Config()), "");
+  EXPECT_EQ(ConfigText(Good("[ptp]\ninterface = \"eth0\"")),
+            "[ptp]\ninterface = \"eth0\"\n"
+            "[[output.shm]]\nunit = 2\nmode = 0o600\n");
+}
+
+TEST(ConfigText, GivesTheSameConfigurationAgain) {
+  const Config config = Good(
+      "[ptp]\ninterface = \"e\\\"\\u00e9\\\\'\"\ntransport = \"udp6\"\ndelay = "
+      "\"p2p\"\n"
+      "domain = 24\ntimestamping = \"software\"\nminor_version = 1\n"
+      "announce_interval = -2\ndelay_interval = 3\nannounce_receipt_timeout = 4\n"
+      "delay_asymmetry = \"-234.567891ms\"\nasymmetry_bound = \"17ns\"\n"
+      "allowed_masters = [\"001122.fffe.334455\", \"0x0000000000000001\"]\n"
+      "[utc]\npolicy = \"pin\"\npin = 40\nleap_file = \"\"\n"
+      "arbitrary_timescale = \"tai\"\n"
+      "[output]\nmax_error = \"2.5us\"\nrate = 0.3333333333333333\n"
+      "[[output.shm]]\nunit = 7\n[[output.shm]]\nunit = 4\nmode = 0o666\n"
+      "[[output.sock]]\npath = \"/run/a\\u0001\"\n[[output.sock]]\npath = \"/" +
+      std::string(100, 'x') +
+      "\"\n[status]\nsocket = \"/s\"\n[realtime]\npriority = 5\nlock_memory = true\n");
+  // Every option has another value than its default, so that none goes untested;
+  // but for those that have only one.
+  for (const Option& option : Options()) {
+    if (absl::string_view(option.key) == "role") continue;
+    EXPECT_NE(option.get(config), option.Default()) << option.key;
+  }
+  const std::string text = ConfigText(config);
+  const Config again = Good(text);
+  EXPECT_EQ(ConfigText(again), text);
+  EXPECT_THAT(DescribeChanges(config, again), IsEmpty());
+  EXPECT_EQ(again.output.rate, config.output.rate);
+  EXPECT_EQ(again.output.sock[1].path, config.output.sock[1].path);
+}
+
+TEST(LoadConfig, DoesWithoutALeapFileWhenItIsEmpty) {
+  EXPECT_EQ(Good("[ptp]\ninterface = \"eth0\"\n[utc]\nleap_file = \"\"").utc.leap_file,
+            "");
+  EXPECT_EQ(Good("[ptp]\ninterface = \"eth0\"", {"utc.leap_file="}).utc.leap_file, "");
+}
+
 TEST(DescribeChanges, NamesEachKeyThatDiffers) {
   const Config before = Good(kInterface);
   EXPECT_THAT(DescribeChanges(before, before), IsEmpty());

@@ -1,4 +1,5 @@
 // Clocks, instance lock, signals, leap file, log lines, error texts.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -6,8 +7,11 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 
 #include "bridge/os/clocks.h"
 #include "bridge/os/errno_status.h"
@@ -15,6 +19,7 @@
 #include "bridge/os/leap_file.h"
 #include "bridge/os/log_writer.h"
 #include "bridge/os/signals.h"
+#include "bridge/os/trace_file.h"
 #include "tests/os/namespaces.h"
 #include "tests/os/scratch_directory.h"
 
@@ -219,6 +224,79 @@ TEST(LogWriter, UsesThePrefixOnlyWhenItsDescriptorIsTheJournal) {
   setenv("JOURNAL_STREAM", journal.c_str(), 1);
   EXPECT_EQ(written(), "<5>x\n");
   unsetenv("JOURNAL_STREAM");
+}
+
+// ---- Trace file.
+
+class TraceFileTest : public testing::Test {
+ protected:
+  std::string Content() const {
+    std::ifstream in(path_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  ScratchDirectory directory_;
+  const std::string path_ = directory_.path() + "/trace";
+};
+
+TEST_F(TraceFileTest, HoldsItsLinesAfterAFlushAndAtItsEnd) {
+  auto file = TraceFile::Create(path_);
+  ASSERT_TRUE(file.ok()) << file.status();
+  (*file)->Write("one");
+  EXPECT_EQ(Content(), "") << "each line is written by itself";
+  (*file)->Flush();
+  EXPECT_EQ(Content(), "one\n");
+  const std::string large(100'000, 'x');
+  (*file)->Write(large);
+  (*file)->Write("three");
+  file->reset();
+  EXPECT_EQ(Content(), "one\n" + large + "\nthree\n");
+}
+
+TEST_F(TraceFileTest, IsNeverRecordedOver) {
+  std::ofstream(path_) << "precious\n";
+  const auto file = TraceFile::Create(path_);
+  ASSERT_FALSE(file.ok());
+  EXPECT_THAT(std::string(file.status().message()),
+              testing::AllOf(HasSubstr(path_), HasSubstr("File exists"),
+                             HasSubstr("name another file")));
+  EXPECT_EQ(Content(), "precious\n");
+}
+
+TEST_F(TraceFileTest, ThatCannotBeMadeIsNamed) {
+  const auto file = TraceFile::Create(directory_.path() + "/none/trace");
+  ASSERT_FALSE(file.ok());
+  EXPECT_THAT(std::string(file.status().message()), HasSubstr("/none/trace"));
+}
+
+TEST_F(TraceFileTest, StopsAtItsLimitWithAWholeLineAndSaysSoOnce) {
+  auto file = TraceFile::Create(path_, 10);
+  ASSERT_TRUE(file.ok()) << file.status();
+  testing::internal::CaptureStderr();
+  for (const char* line : {"four", "five", "six", "7"}) (*file)->Write(line);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("has grown to 10 octets: recording has ended"));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
+  EXPECT_FALSE((*file)->status().ok());
+  file->reset();
+  EXPECT_EQ(Content(), "four\nfive\n");
+}
+
+TEST_F(TraceFileTest, OnAFullDiskEndsTheRecordingOnly) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
+  auto file = TraceFile::Adopt("/dev/full", open("/dev/full", O_WRONLY | O_CLOEXEC));
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    file->Write("line");
+    file->Flush();
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("No space left on device"));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
+}
+
+TEST_F(TraceFileTest, WithoutALineIsRemovedAgain) {
+  ASSERT_TRUE(TraceFile::Create(path_).ok());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
 }
 
 TEST(ErrnoStatus, SaysWhatWhyAndWhatToDo) {
