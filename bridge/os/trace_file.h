@@ -17,7 +17,7 @@ namespace bridge::os {
 
 class TraceFile {
  public:
-  // At 8 Sync/s some 14 hours.
+  // At 8 Sync/s and 8 Delay_Req/s some 9 hours.
   static constexpr uint64_t kLimit = 256'000'000;
 
   // A file that exists is refused: the recording of a failure must survive the next

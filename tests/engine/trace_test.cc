@@ -281,7 +281,7 @@ TEST(TraceReplay, DecidesAsRecordedAndWritesTheSameFileAgain) {
 
 TEST(TraceReplay, TakesTheFileInPiecesOfAnySize) {
   const std::string text = Record();
-  for (const size_t piece : {1, 2, 7, 64}) {
+  for (const size_t piece : {1u, 2u, 7u, 64u}) {
     const Played played = Play(text, piece);
     ExpectSame(played);
     EXPECT_EQ(played.rewritten, text) << piece;

@@ -104,9 +104,10 @@ class Refclockd:
     kind = "refclockd"
 
     def __init__(self, cable, transport="l2", delay="e2e", unit=2, sock=None, rate=16,
-                 interface=NEAR_IF, name="client", extra=""):
+                 interface=NEAR_IF, name="client", extra="", arguments=()):
         self._cable = cable
         self._name = name
+        self._arguments = arguments
         self.config = cable.dir / f"{name}.toml"
         self.status_socket = cable.dir / f"{name}.status"
         text = (f'[ptp]\ninterface = "{interface}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
@@ -120,7 +121,8 @@ class Refclockd:
         self.process = None
 
     def start(self):
-        self.process = self._cable.near(self._name, [program("refclockd"), f"--config={self.config}"])
+        self.process = self._cable.near(self._name, [program("refclockd"), f"--config={self.config}",
+                                                      *self._arguments])
         return self
 
     def stop(self):
