@@ -58,6 +58,33 @@ std::string LeapText(const std::string& leap) {
   return "";
 }
 
+// Why a claim is worth less than others.
+const char* Weakness(const json& claim) {
+  if (True(claim, "valid")) return "";
+  const std::string source = Text(claim, "source");
+  if (source == "announce") return " (not flagged as valid)";
+  if (source == "system-clock") return " (of an earlier month)";
+  return " (expired)";
+}
+
+std::string ClaimText(const json& claim) {
+  std::string text = absl::StrCat(Text(claim, "source"), " says ",
+                                  Text(claim, "offset"), Weakness(claim));
+  const std::string leap = Text(claim, "leap");
+  if (leap == "insert" || leap == "delete") {
+    absl::StrAppend(&text, ", leap second: ", leap);
+  }
+  const json& age = At(claim, "age_s");
+  if (age.is_number()) {
+    const double seconds = age.get<double>();
+    absl::StrAppendFormat(&text, ", %.*f s ago", seconds < 10 ? 1 : 0, seconds);
+  }
+  if (At(claim, "part").is_string()) {
+    absl::StrAppend(&text, ": ", Text(claim, "part"));
+  }
+  return text;
+}
+
 void UtcLines(std::string& out, const json& utc) {
   if (!utc.is_object()) return;
   const bool known = At(utc, "offset").is_number();
@@ -69,15 +96,7 @@ void UtcLines(std::string& out, const json& utc) {
   Line(out, "TAI-UTC",
        absl::StrCat(known ? absl::StrCat(Text(utc, "offset"), " s, ") : "",
                     Text(utc, "verdict"), LeapText(Text(utc, "leap"))));
-  for (const json& claim : At(utc, "claims")) {
-    const std::string leap = Text(claim, "leap");
-    Line(out, "",
-         absl::StrCat(Text(claim, "source"), " says ", Text(claim, "offset"),
-                      True(claim, "valid") ? "" : " (not flagged as valid)",
-                      leap == "insert" || leap == "delete"
-                          ? absl::StrCat(", leap second: ", leap)
-                          : ""));
-  }
+  for (const json& claim : At(utc, "claims")) Line(out, "", ClaimText(claim));
 }
 
 void PublishingLines(std::string& out, const json& status) {

@@ -38,6 +38,8 @@ struct Config {
     TimeDelta delay_asymmetry;
     std::optional<TimeDelta> asymmetry_bound;  // Nothing: auto.
     std::vector<uint64_t> allowed_masters;     // Clock identities.
+    int max_clock_class = 255;                 // 255: any.
+    int max_clock_accuracy = 255;              // Likewise.
   } ptp;
 
   struct Utc {

@@ -33,12 +33,6 @@ OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
           .asymmetry_bound = ptp.asymmetry_bound};
 }
 
-LeapIndicator PendingOf(const ptp::Flags& flags) {
-  // Both at once is a contradiction in itself and announces nothing.
-  if (flags.leap61 == flags.leap59) return LeapIndicator::kNone;
-  return flags.leap61 ? LeapIndicator::kInsert : LeapIndicator::kDelete;
-}
-
 const char* LeapName(LeapIndicator leap) {
   switch (leap) {
     case LeapIndicator::kNone:
@@ -88,9 +82,7 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
       source_({.port = PortSettings(config.ptp, identity),
                .estimator = EstimatorSettings(config.ptp)},
               Rng(seed)),
-      authority_({.policy = config.utc.policy,
-                  .pin = config.utc.pin,
-                  .arbitrary = config.utc.arbitrary_timescale}) {
+      witnesses_(config.utc) {
   const size_t count = config.output.shm.size() + config.output.sock.size();
   for (size_t i = 0; i < count; ++i) outputs_.emplace_back(config.output.rate);
 }
@@ -142,7 +134,12 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
            std::holds_alternative<ptp::ParentChanged>(action);
   });
   Absorb(said, now, out);
-  if (changed || source_.last_good_sync() != good_sync) Consider(now, out);
+  if (std::holds_alternative<ptp::Announce>(std::get<ptp::Message>(parsed).body)) {
+    RenewAnnounce();
+  }
+  const bool measured = source_.last_good_sync() != good_sync;
+  measured_syncs_ += measured;
+  if (changed || measured) Consider(now, out);
 }
 
 void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
@@ -161,20 +158,62 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
   if (cross) {
     verdict = source_.OnPair(*cross);
     last_pair_ = cross;
-    RefreshClaims(now);
+    RefreshClaims(now, out);
     if (verdict == SteadyTimeBase::PairVerdict::kWide) {
       return Withhold(WithholdReason::kCrossTimestampWide, now, out);
     }
   }
   const bool stepped = verdict == SteadyTimeBase::PairVerdict::kStepped;
   const RawTime at = cross ? cross->local : RawTime();
-  const SampleOrReason result =
-      MakeSample(View(at, now), cross, stepped, authority_, limits_);
-  if (const auto* reason = std::get_if<WithholdReason>(&result)) {
-    Withhold(*reason, now, out);
-  } else {
-    PublishSample(std::get<RefclockSample>(result), now, out);
+  const SourceView view = View(at, now);
+  SamplerLimits limits = limits_;
+  // Hysteresis: a bound that was too large has to be clearly smaller.
+  if (withheld_ == WithholdReason::kErrorBoundExceeded) {
+    limits.max_error = TimeDelta::FromNanosDouble(0.8 * limits.max_error.NanosDouble());
   }
+  const SampleOrReason result =
+      MakeSample(view, cross, stepped, witnesses_.authority(), limits);
+  if (const auto* reason = std::get_if<WithholdReason>(&result)) {
+    // UTC on the wire may jump by a second now, as it should.
+    const bool leap = *reason == WithholdReason::kNearLeapSecond;
+    if (leap && witnesses_.authority().wire_is_utc()) continuity_.Forget();
+    return Withhold(*reason, now, out);
+  }
+  const auto& sample = std::get<RefclockSample>(result);
+  const auto& parent = source_.port().parent();
+  const Continuity::Reading reading{
+      .at = at,
+      .tai = view.map->Map(at, view.map->era()).value_or(TaiTime()),
+      .rate = view.map->rate(),
+      .error_bound = sample.error_bound,
+      .clock_class = parent ? parent->quality.clock_class : 255};
+  if (const auto doubt = Doubt(reading, sample, now)) {
+    return Withhold(*doubt, now, out);
+  }
+  continuity_.Published(reading);
+  PublishSample(sample, now, out);
+}
+
+// What speaks against a sample that is good in itself: what was published before,
+// and a system clock that somebody else has set.
+std::optional<WithholdReason> ClientEngine::Doubt(const Continuity::Reading& reading,
+                                                  const RefclockSample& sample,
+                                                  MonoTime now) {
+  const Continuity::Proof proof{.syncs = measured_syncs_,
+                                .time = ToDuration(now - measured_since_)};
+  switch (continuity_.Judge(reading, proof)) {
+    case Continuity::Verdict::kJumped:
+      return WithholdReason::kMasterTimeJumped;
+    case Continuity::Verdict::kUnproven:
+      return WithholdReason::kMasterUnproven;
+    case Continuity::Verdict::kContinues:
+      break;
+  }
+  if (witnesses_.SystemClockVouches() &&
+      sample.Offset().Abs() > TimeDelta::FromMillis(250)) {
+    return WithholdReason::kSystemClockDisagrees;
+  }
+  return std::nullopt;
 }
 
 void ClientEngine::OnTime(MonoTime now, Actions& out) {
@@ -187,9 +226,13 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   // Nothing new was measured, so nothing is published here; but what was may
   // have become too old.
   if (publishing_ && last_pair_) {
-    if (const auto reason = Withheld(View(last_pair_->local, now), authority_)) {
+    const SourceView view = View(last_pair_->local, now);
+    if (const auto reason = Withheld(view, witnesses_.authority())) {
       Withhold(*reason, now, out);
     }
+  }
+  if (publishing_ && silence_at_ && now >= *silence_at_) {
+    Withhold(WithholdReason::kNearLeapSecond, now, out);
   }
 }
 
@@ -201,35 +244,26 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
                            absl::Nanoseconds(1);
     deadline = deadline ? std::min(*deadline, stale) : stale;
   }
+  if (publishing_ && silence_at_) {
+    deadline = deadline ? std::min(*deadline, *silence_at_) : *silence_at_;
+  }
   return deadline;
 }
 
 void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
                               Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Leaps{&table}, out);
-  if (table.ok()) {
-    leap_table_ = *table;
-  } else {
-    // A list that went bad while we run (being replaced, truncated) takes its
-    // claim with it; what it said before is not proof of anything any more.
-    leap_table_.reset();
-    authority_.Withdraw(UtcSource::kLeapFile);
+  if (const absl::Status usable = witnesses_.OnLeapFile(table); !usable.ok()) {
     Log(gate_log_, Severity::kWarning,
-        absl::StrCat("leap second list not used: ", table.status().message()), now,
-        out);
+        absl::StrCat("leap second list not used: ", usable.message()), now, out);
   }
-  RefreshClaims(now);
+  next_claims_ = now;
+  RefreshClaims(now, out);
 }
 
 void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Kernel{clock}, out);
-  kernel_ = clock;
-  // 0 means that nobody has set it, not that TAI equals UTC.
-  if (clock.tai_offset != 0) {
-    authority_.Set({.source = UtcSource::kKernel, .offset = clock.tai_offset});
-  } else {
-    authority_.Withdraw(UtcSource::kKernel);
-  }
+  witnesses_.OnKernelClock(clock, now);
 }
 
 void ClientEngine::OnResume(MonoTime now, Actions& out) {
@@ -237,6 +271,7 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   ptp::PortActions said;
   source_.Restart(now, said);
   last_pair_.reset();
+  continuity_.Forget();
   Absorb(said, now, out);
   Consider(now, out);
 }
@@ -251,7 +286,7 @@ void ClientEngine::Stop(MonoTime now, Actions& out) {
 
 // ---- What follows from them.
 
-SourceView ClientEngine::View(RawTime at, MonoTime now) const {
+SourceView ClientEngine::View(RawTime at, MonoTime now) {
   const OffsetEstimator& estimator = source_.estimator();
   const ptp::SlavePort& port = source_.port();
   SourceView view;
@@ -266,6 +301,22 @@ SourceView ClientEngine::View(RawTime at, MonoTime now) const {
   view.sync_age = source_.last_good_sync() ? ToDuration(now - *source_.last_good_sync())
                                            : absl::InfiniteDuration();
   view.sync_age_limit = SyncAgeLimit(port.sync_interval().ToDuration());
+  if (const auto tai = TaiAtLastPair()) {
+    // Half a minute more or less: it is about years.
+    view.epoch_sane = IsSaneEpoch(UtcTime() + tai->SinceEpoch());
+  }
+
+  const ptp::ForeignMaster* announce = port.parent_announce();
+  const absl::Duration settle =
+      std::max(absl::Seconds(2),
+               2 * (announce ? announce->announce_interval : absl::Seconds(1)));
+  view.utc_settled = utc_.Update(
+      witnesses_.authority().verdict() != UtcVerdict::kContested, settle, now);
+  if (const auto& parent = port.parent()) {
+    const bool good = parent->quality.clock_class <= config_.ptp.max_clock_class &&
+                      parent->quality.clock_accuracy <= config_.ptp.max_clock_accuracy;
+    view.good_enough = quality_.Update(good, settle, now);
+  }
   return view;
 }
 
@@ -275,6 +326,9 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
       out.push_back(*send);
     } else if (const auto* dropped = std::get_if<ptp::Dropped>(&action)) {
       ++dropped_[static_cast<size_t>(dropped->reason)];
+    } else if (std::holds_alternative<ptp::MeasuringRestarted>(action)) {
+      measured_syncs_ = 0;
+      measured_since_ = now;
     } else if (const auto* parent = std::get_if<ptp::ParentChanged>(&action)) {
       OnParent(parent->parent, now, out);
     } else if (const auto* state = std::get_if<ptp::StateChanged>(&action)) {
@@ -290,15 +344,11 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
 void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                             Actions& out) {
   if (!parent) {
-    authority_.Withdraw(UtcSource::kAnnounce);
+    witnesses_.OnMasterLost();
     last_master_line_.reset();
     return;
   }
-  authority_.SetPtpTimescale(parent->flags.ptp_timescale);
-  authority_.Set({.source = UtcSource::kAnnounce,
-                  .offset = parent->current_utc_offset,
-                  .pending = PendingOf(parent->flags),
-                  .valid = parent->flags.current_utc_offset_valid});
+  RenewAnnounce();
   std::string line = MasterLine(*parent);
   if (last_master_line_ != line) {
     last_master_line_ = line;
@@ -306,48 +356,50 @@ void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTi
   }
 }
 
-// What the leap table and the system clock say depends on what time it is.
-void ClientEngine::RefreshClaims(MonoTime now) {
+void ClientEngine::RenewAnnounce() {
+  const ptp::ForeignMaster* announce = source_.port().parent_announce();
+  if (announce == nullptr) return;
+  witnesses_.OnMaster(*source_.port().parent(), announce->heard,
+                      announce->announce_interval);
+}
+
+std::optional<TaiTime> ClientEngine::TaiAtLastPair() const {
+  const auto map = source_.estimator().Map();
+  if (!map || !last_pair_) return std::nullopt;
+  return map->Map(last_pair_->local, map->era());
+}
+
+// What tables and the system clock say depends on what time it is.
+void ClientEngine::RefreshClaims(MonoTime now, Actions& out) {
   // Whole seconds change once a second; while silent, nothing is to be missed.
   if (publishing_ && now < next_claims_) return;
   next_claims_ = now + absl::Seconds(1);
-  const auto map = source_.estimator().Map();
-  if (!map || !last_pair_) return;
-  const std::optional<TaiTime> tai = map->Map(last_pair_->local, map->era());
+  const auto tai = TaiAtLastPair();
   if (!tai) return;
-
-  if (const auto offset = leap_table_ ? leap_table_->OffsetAt(*tai) : std::nullopt) {
-    authority_.Set({.source = UtcSource::kLeapFile,
-                    .offset = *offset,
-                    .pending = leap_table_->PendingAt(*tai),
-                    .valid = !leap_table_->ExpiredAt(*tai)});
-  } else {
-    authority_.Withdraw(UtcSource::kLeapFile);
+  witnesses_.OnTime(*tai, last_pair_->system, now);
+  silence_at_.reset();
+  if (const auto silence = witnesses_.authority().NextSilence(*tai)) {
+    // The pair may be a little older than now: early is right.
+    silence_at_ = now + (*silence - *tai);
   }
 
-  // Once we have published, the system clock may follow us and proves nothing
-  // new; what it said before stands. Comparing two scales is the point here.
-  if (ever_published_) return;
-  const TimeDelta ahead = tai->SinceEpoch() - last_pair_->system.SinceEpoch();
-  const int64_t whole = std::llround(std::clamp(ahead.SecondsDouble(), -1e6, 1e6));
-  const bool clear_cut =
-      (ahead - TimeDelta::FromSeconds(whole)).Abs() < TimeDelta::FromMillis(250);
-  const bool vouches = kernel_.synchronized && !kernel_.may_be_ours &&
-                       kernel_.max_error < TimeDelta::FromMillis(100);
-  if (vouches && clear_cut) {
-    authority_.Set(
-        {.source = UtcSource::kSystemClock, .offset = static_cast<int>(whole)});
-  } else {
-    authority_.Withdraw(UtcSource::kSystemClock);
+  std::string dissent = witnesses_.authority().Dissent();
+  if (dissent == last_dissent_) return;
+  last_dissent_ = std::move(dissent);
+  if (!last_dissent_.empty()) {
+    Log(utc_log_, Severity::kWarning,
+        absl::StrCat("TAI-UTC is disputed: ", last_dissent_, "; verdict ",
+                     UtcVerdictName(witnesses_.authority().verdict())),
+        now, out);
   }
 }
 
 // Something changed that may allow or forbid a sample.
 void ClientEngine::Consider(MonoTime now, Actions& out) {
   if (stopped_) return;
-  RefreshClaims(now);
+  RefreshClaims(now, out);
   const RawTime at = last_pair_ ? last_pair_->local : RawTime();
-  if (const auto reason = Withheld(View(at, now), authority_)) {
+  if (const auto reason = Withheld(View(at, now), witnesses_.authority())) {
     Withhold(*reason, now, out);
     return;
   }
@@ -363,10 +415,11 @@ void ClientEngine::PublishSample(const RefclockSample& sample, MonoTime now,
     Log(gate_log_, Severity::kNotice,
         absl::StrFormat("publishing: offset %+d ns, error bound %d ns, UTC offset %s",
                         sample.Offset().Nanos(), sample.error_bound.Nanos(),
-                        UtcVerdictName(authority_.verdict())),
+                        UtcVerdictName(witnesses_.authority().verdict())),
         now, out);
   }
-  publishing_ = ever_published_ = true;
+  publishing_ = true;
+  witnesses_.OnPublished();
   withheld_.reset();
   last_sample_ = sample;
   for (size_t i = 0; i < outputs_.size(); ++i) {
@@ -433,14 +486,22 @@ StatusReport ClientEngine::Status(MonoTime now) const {
     report.error_bound_ns = estimator.ErrorBound(last_pair_->local).NanosDouble();
     report.frequency_ppb = estimator.frequency_ppb();
   }
-  if (const auto offset = authority_.offset()) report.utc.offset = offset->seconds();
-  report.utc.verdict = UtcVerdictName(authority_.verdict());
-  report.utc.leap = LeapName(authority_.leap());
-  for (const UtcClaim& claim : authority_.claims()) {
-    report.utc.claims.push_back({.source = UtcSourceName(claim.source),
-                                 .offset = claim.offset,
-                                 .valid = claim.valid,
-                                 .leap = LeapName(claim.pending)});
+  const UtcAuthority& authority = witnesses_.authority();
+  if (const auto offset = authority.offset()) report.utc.offset = offset->seconds();
+  report.utc.verdict = UtcVerdictName(authority.verdict());
+  const auto tai = TaiAtLastPair();
+  report.utc.leap = LeapName(tai ? authority.LeapAt(*tai) : LeapIndicator::kNone);
+  for (const UtcAuthority::Witness& witness : authority.Witnesses()) {
+    StatusReport::Claim claim{.source = UtcSourceName(witness.claim.source),
+                              .offset = witness.claim.offset,
+                              .valid = witness.claim.valid,
+                              .leap = LeapName(witness.claim.pending),
+                              .part = ClaimPartName(witness.part),
+                              .age_s = std::nullopt};
+    if (witness.claim.source != UtcSource::kPin) {
+      claim.age_s = absl::ToDoubleSeconds(ToDuration(now - witness.heard));
+    }
+    report.utc.claims.push_back(std::move(claim));
   }
   report.publishing = publishing_;
   if (withheld_) report.withheld = WithholdReasonName(*withheld_);

@@ -22,11 +22,13 @@
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
 #include "bridge/engine/trace.h"
+#include "bridge/engine/utc_witnesses.h"
+#include "bridge/refclock/continuity.h"
 #include "bridge/refclock/sampler.h"
+#include "bridge/refclock/settled.h"
 #include "bridge/source/native_source.h"
 #include "bridge/telemetry/status_report.h"
 #include "bridge/time/leap_table.h"
-#include "bridge/time/utc_authority.h"
 
 namespace bridge {
 
@@ -81,12 +83,16 @@ class ClientEngine {
     std::optional<MonoTime> last;
   };
 
-  SourceView View(RawTime at, MonoTime now) const;
+  SourceView View(RawTime at, MonoTime now);
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                 Actions& out);
-  void RefreshClaims(MonoTime now);
+  void RenewAnnounce();
+  std::optional<TaiTime> TaiAtLastPair() const;
+  void RefreshClaims(MonoTime now, Actions& out);
   void Consider(MonoTime now, Actions& out);
+  std::optional<WithholdReason> Doubt(const Continuity::Reading& reading,
+                                      const RefclockSample& sample, MonoTime now);
   void PublishSample(const RefclockSample& sample, MonoTime now, Actions& out);
   void Withhold(WithholdReason reason, MonoTime now, Actions& out);
   void WithdrawAll(Actions& out);
@@ -98,9 +104,8 @@ class ClientEngine {
   const uint64_t seed_;
   const SamplerLimits limits_;
   NativeSource source_;
-  UtcAuthority authority_;
-  std::optional<LeapTable> leap_table_;
-  KernelClock kernel_;
+  UtcWitnesses witnesses_;
+  Continuity continuity_;
   std::vector<Output> outputs_;
 
   TraceWriter* recorder_ = nullptr;
@@ -108,10 +113,15 @@ class ClientEngine {
   bool link_up_ = false;
   bool stopped_ = false;
   bool publishing_ = false;
-  bool ever_published_ = false;
   std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
   std::optional<CrossTimestamp<Raw>> last_pair_;
   MonoTime next_claims_;
+  std::optional<MonoTime> silence_at_;  // The window of a leap second begins.
+  MonoTime measured_since_;             // Without a break, ...
+  uint64_t measured_syncs_ = 0;         // ... so many Syncs.
+  Settled quality_;
+  Settled utc_;
+  std::string last_dissent_;
   std::optional<RefclockSample> last_sample_;
   std::optional<std::string> last_master_line_;
 
@@ -122,6 +132,7 @@ class ClientEngine {
   LogLimit state_log_{10};
   LogLimit master_log_{10};
   LogLimit gate_log_{10};
+  LogLimit utc_log_{4};
 };
 
 }  // namespace bridge

@@ -66,6 +66,8 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(const Config& confi
     loop->log_.Write({Severity::kWarning,
                       absl::StrCat("no status socket: ", status.status().message())});
   }
+  // After Listen, which makes the directory.
+  loop->may_be_ours_ |= loop->fed_marker_.IsSet();
   if (record) loop->Record(record);
   return loop;
 }
@@ -77,6 +79,7 @@ ClientLoop::ClientLoop(const Config& config, std::string version,
       version_(std::move(version)),
       link_(config.ptp.interface),
       transport_(std::move(transport)),
+      fed_marker_(config.status.socket),
       engine_(config, IdentityOf(interface), Seed(interface)) {
   if (!config.utc.leap_file.empty()) leap_file_.emplace(config.utc.leap_file);
 }
@@ -296,7 +299,13 @@ void ClientLoop::CarryOut(MonoTime now) {
     }
   }
   actions_.clear();
-  if (fed) TellNews();
+  if (!fed) return;
+  fed_marker_.Set();
+  TellNews();
+  // Somebody may have stepped the system clock between the reading and the store:
+  // then what stands there now is withdrawn at once.
+  engine_.OnPair(ReadPair(), now, actions_);
+  CarryOut(now);
 }
 
 SampleSink& ClientLoop::SinkOf(size_t output) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/engine/client_engine.h"
+#include "bridge/os/fed_marker.h"
 #include "bridge/os/interface.h"
 #include "bridge/os/leap_file.h"
 #include "bridge/os/log_writer.h"
@@ -78,6 +79,7 @@ class ClientLoop {
   std::optional<LeapFile> leap_file_;
   TraceFile* record_ = nullptr;
   std::optional<TraceWriter> recorder_;
+  FedMarker fed_marker_;
   ClientEngine engine_;
 
   Actions actions_;

@@ -56,6 +56,10 @@ class SlavePort {
   PortState state() const { return state_; }
   // The qualified parent; nothing in LISTENING.
   const std::optional<ParentInfo>& parent() const { return parent_; }
+  // The parent's newest Announce. The pointer is good until the next input.
+  const ForeignMaster* parent_announce() const {
+    return parent_ ? foreign_.Find(parent_->port) : nullptr;
+  }
   // As adopted from the wire.
   LogInterval sync_interval() const { return sync_interval_; }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bridge/time/release_leaps.h"
+
 namespace bridge {
 namespace {
 
-// The release-time floor: no true time is before it. 2026-01-01 00:00:00 UTC.
-constexpr UtcTime kEarliest = UtcTime::FromNanos(1'767'225'600'000'000'000);
 // 2100-01-01 00:00:00 UTC.
 constexpr UtcTime kLatest = UtcTime::FromNanos(4'102'444'800'000'000'000);
 
@@ -35,11 +35,15 @@ std::optional<WithholdReason> Withdrawn(const SourceView& source,
                                         const UtcAuthority& authority) {
   if (!source.interface_up) return WithholdReason::kInterfaceDown;
   if (!source.tracking) return WithholdReason::kNoMaster;
+  if (!source.good_enough) return WithholdReason::kGrandmasterQuality;
   if (!source.map) return WithholdReason::kNotCalibrated;
   if (source.sync_age > source.sync_age_limit) {
     return WithholdReason::kMeasurementsStale;
   }
-  return ReasonOf(authority.verdict());
+  if (!source.epoch_sane) return WithholdReason::kEpochInsane;
+  if (const auto reason = ReasonOf(authority.verdict())) return reason;
+  if (!source.utc_settled) return WithholdReason::kUtcOffsetContested;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -61,10 +65,17 @@ SampleOrReason MakeSample(const SourceView& source,
   if (system_stepped) return WithholdReason::kSystemClockStepped;
   const auto tai = source.map->Map(cross->local, source.map->era());
   if (!tai) return WithholdReason::kNotCalibrated;
-  if (authority.NearLeap(*tai)) return WithholdReason::kNearLeapSecond;
+  switch (authority.Hold(*tai)) {
+    case LeapHold::kNear:
+      return WithholdReason::kNearLeapSecond;
+    case LeapHold::kUnconfirmed:
+      return WithholdReason::kLeapSecondUnconfirmed;
+    case LeapHold::kNone:
+      break;
+  }
   const auto utc = authority.ToUtc(*tai);
   if (!utc) return WithholdReason::kUtcOffsetUnknown;
-  if (*utc < kEarliest || *utc >= kLatest) return WithholdReason::kEpochInsane;
+  if (!IsSaneEpoch(*utc)) return WithholdReason::kEpochInsane;
   if (source.error_bound > limits.max_error) {
     return WithholdReason::kErrorBoundExceeded;
   }
@@ -78,9 +89,14 @@ SampleOrReason MakeSample(const SourceView& source,
 
   return RefclockSample{.system = cross->system,
                         .reference = *utc,
-                        .leap = authority.leap(),
+                        .leap = authority.LeapAt(*tai),
                         .precision = PrecisionFromJitter(source.jitter),
                         .error_bound = error_bound};
+}
+
+bool IsSaneEpoch(UtcTime instant) {
+  // The release-time floor: no true time is before it.
+  return instant >= ReleaseLeaps().last_update() && instant < kLatest;
 }
 
 absl::Duration SyncAgeLimit(absl::Duration sync_interval) {

@@ -21,8 +21,11 @@ struct SourceView {
   bool tracking = false;                  // A qualified, allowed master is followed.
   std::optional<ClockMap<Raw, Tai>> map;  // Nothing until calibrated.
   bool suspicious = false;
-  TimeDelta jitter;       // At the cross-timestamp.
-  TimeDelta error_bound;  // Likewise; excludes the cross-timestamp's window.
+  bool good_enough = true;  // ptp.max_clock_class, ptp.max_clock_accuracy.
+  bool epoch_sane = true;   // As far as the master's time is known.
+  bool utc_settled = true;  // No contradiction about TAI-UTC a moment ago.
+  TimeDelta jitter;         // At the cross-timestamp.
+  TimeDelta error_bound;    // Likewise; excludes the cross-timestamp's window.
   // Age of the newest good Sync, and how old it may be.
   absl::Duration sync_age;
   absl::Duration sync_age_limit;
@@ -47,6 +50,10 @@ SampleOrReason MakeSample(const SourceView& source,
                           const std::optional<CrossTimestamp<Raw>>& cross,
                           bool system_stepped, const UtcAuthority& authority,
                           const SamplerLimits& limits);
+
+// Not before this version was released, and not after 2100: 1970, 2106 and masters
+// that take their uptime for time.
+bool IsSaneEpoch(UtcTime instant);
 
 // How long the newest Sync may be ago before publication ends:
 // max(4 Sync intervals, 2 s).

@@ -9,6 +9,10 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "No qualified master is heard. Check the link, ptp.domain, ptp.transport and "
      "ptp.allowed_masters; the dropped counters in `refclockctl status` say whether "
      "Announces arrive and why they are refused."},
+    {kGrandmasterQuality, "grandmaster-quality",
+     "The grandmaster's clockClass or clockAccuracy is worse than ptp.max_clock_class "
+     "or ptp.max_clock_accuracy allow. It probably lost its GNSS reception: look "
+     "there. Publication resumes a few Announces after its quality is back."},
     {kNotCalibrated, "not-calibrated",
      "A master is followed, but the path delay is not measured yet. This ends after a "
      "few Syncs; if not, the master does not answer delay requests: check ptp.delay "
@@ -43,6 +47,27 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kNearLeapSecond, "near-leap-second",
      "A leap second is within seconds, where UTC is ambiguous. Nothing to do: "
      "publication resumes when the new offset is confirmed."},
+    {kLeapSecondUnconfirmed, "leap-second-unconfirmed",
+     "A leap second was announced for the month's end that has passed, but nobody who "
+     "would know confirms the offset in use now. Correct the grandmaster's "
+     "currentUtcOffset, or update tzdata for utc.leap_file; if the announcement was "
+     "false, restart refclockd."},
+    {kMasterTimeJumped, "master-time-jumped",
+     "The master's time (or another master's) differs by more than 0.25 s from the "
+     "continuation of what was published, and it cannot be told which is right. "
+     "Publication resumes when the old time is back, when the grandmaster's clockClass "
+     "has improved, or after a day; if you know that the new time is right, restart "
+     "refclockd."},
+    {kMasterUnproven, "master-unproven",
+     "Another master is followed, and its time does not go on where the one before it "
+     "was. It is believed after eight consistent Syncs and two seconds; if it "
+     "recurs, the masters differ: `refclockctl status` names the one that is "
+     "followed."},
+    {kSystemClockDisagrees, "system-clock-disagrees",
+     "The system clock, which another program has synchronised, is more than 0.25 s "
+     "away from the master's time, and nothing has been published yet. One of the two "
+     "is wrong: compare `chronyc tracking` or `ntpq -p` with the grandmaster, and stop "
+     "the NTP daemon if its servers are wrong."},
     {kNoCrossTimestamp, "no-cross-timestamp",
      "The system clock and the clock that measures (CLOCK_MONOTONIC_RAW) could not be "
      "read together. The log has the system call's error; a sandbox or seccomp filter "

@@ -12,6 +12,7 @@ namespace bridge {
 
 enum class WithholdReason : uint8_t {
   kNoMaster,            // No qualified master.
+  kGrandmasterQuality,  // ptp.max_clock_class, ptp.max_clock_accuracy.
   kNotCalibrated,       // Master known, not enough measurements yet.
   kMeasurementsStale,   // Nothing good measured for too long.
   kSuspectMeasurement,  // A jump that is not confirmed yet: hold, not withdraw.
@@ -21,7 +22,11 @@ enum class WithholdReason : uint8_t {
   kUtcOffsetExpired,
   kTimescaleArbitrary,  // ptpTimescale = 0 and no word from the operator.
   kNearLeapSecond,
-  kNoCrossTimestamp,  // The clock could not be read.
+  kLeapSecondUnconfirmed,  // One was announced; the new offset is not there.
+  kMasterTimeJumped,       // By whole seconds, against what was published.
+  kMasterUnproven,         // Another master does not go on where the old one was.
+  kSystemClockDisagrees,   // Before the first sample.
+  kNoCrossTimestamp,       // The clock could not be read.
   kCrossTimestampWide,
   kErrorBoundExceeded,  // output.max_error.
   kEpochInsane,         // Before the release of this version, or after 2100.
@@ -29,7 +34,7 @@ enum class WithholdReason : uint8_t {
   kInterfaceDown,
   kStopping,
 };
-inline constexpr size_t kWithholdReasonCount = 17;
+inline constexpr size_t kWithholdReasonCount = 22;
 
 struct WithholdReasonText {
   WithholdReason reason;

@@ -42,6 +42,8 @@ void Write(const StatusReport::UtcReport& utc, JsonWriter& json) {
     json.Key("offset").Int(claim.offset);
     json.Key("valid").Bool(claim.valid);
     json.Key("leap").String(claim.leap);
+    json.Key("part").String(claim.part);
+    json.Field("age_s", claim.age_s);
     json.EndObject();
   }
   json.EndArray().EndObject();

@@ -25,7 +25,9 @@ struct StatusReport {
     std::string source;
     int offset;
     bool valid;
-    std::string leap;  // "none", "insert", "delete"
+    std::string leap;             // "none", "insert", "delete"
+    std::string part;             // In the verdict: ClaimPartName().
+    std::optional<double> age_s;  // Since it was heard; nothing: not heard, but said.
   };
   struct UtcReport {
     std::optional<int64_t> offset;

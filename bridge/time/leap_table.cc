@@ -269,6 +269,12 @@ std::optional<LeapTable::Row> LeapTable::NextAfter(TaiTime instant) const {
   return rows_[next];
 }
 
+bool LeapTable::JustLeaptAt(TaiTime instant) const {
+  const size_t next = IndexAfter(instant);
+  // The first row begins the table; no leap second precedes it.
+  return next > 1 && instant - Start(rows_[next - 1]) < TimeDelta::FromSeconds(60);
+}
+
 bool LeapTable::ExpiredAt(TaiTime instant) const {
   return instant >= Start(Row{expires_, rows_.back().offset});
 }

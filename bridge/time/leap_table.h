@@ -58,6 +58,9 @@ class LeapTable {
   // The next offset change after `instant`, if the table knows one.
   std::optional<Row> NextAfter(TaiTime instant) const;
 
+  // A leap second ended within the 60 s before `instant`.
+  bool JustLeaptAt(TaiTime instant) const;
+
   bool ExpiredAt(TaiTime instant) const;
   UtcTime expires() const { return expires_; }
   UtcTime last_update() const { return last_update_; }

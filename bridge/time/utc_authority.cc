@@ -1,292 +1,162 @@
 #include "bridge/time/utc_authority.h"
 
-#include <bit>
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/civil_time.h"
 
 namespace bridge {
-namespace {
 
-using Claims = std::array<std::optional<UtcClaim>, kUtcSourceCount>;
-
-const std::optional<UtcClaim>& Of(const Claims& claims, UtcSource source) {
-  return claims[static_cast<size_t>(source)];
-}
-
-// Sources that can be wrong together are one party: whoever sets the kernel's TAI
-// offset has it from the leap file.
-unsigned Party(UtcSource source) {
-  if (source == UtcSource::kKernel) source = UtcSource::kLeapFile;
-  return 1u << static_cast<unsigned>(source);
-}
-
-// How many independent parties claim `offset`.
-int Vouchers(const Claims& claims, int offset) {
-  unsigned parties = 0;
-  for (const auto& claim : claims) {
-    if (claim && claim->offset == offset) parties |= Party(claim->source);
-  }
-  return std::popcount(parties);
-}
-
-bool AnyDiffers(const Claims& claims, int offset) {
-  for (const auto& claim : claims) {
-    if (claim && claim->offset != offset) return true;
-  }
-  return false;
-}
-
-// An Announce that disclaims its offset and a table that cannot know of a later
-// leap second may confirm others, but not contradict others who agree.
-bool AnyValidDiffers(const Claims& claims, int offset) {
-  for (const auto& claim : claims) {
-    if (claim && claim->valid && claim->offset != offset) return true;
-  }
-  return false;
-}
-
-struct Judgement {
-  UtcVerdict verdict;
-  std::optional<int> offset = std::nullopt;  // With kValidated.
-};
-
-// No offset is confirmed and undisputed: why.
-Judgement JudgeUnagreed(const Claims& claims) {
-  const UtcClaim* first = nullptr;
-  bool only_expired_table = true;
-  for (const auto& claim : claims) {
-    if (!claim) continue;
-    if (first == nullptr) first = &*claim;
-    only_expired_table &= claim->source == UtcSource::kLeapFile && !claim->valid;
-  }
-  if (first == nullptr) return {UtcVerdict::kUnknown};
-  if (AnyDiffers(claims, first->offset)) return {UtcVerdict::kContested};
-  if (only_expired_table) return {UtcVerdict::kExpired};
-  return {UtcVerdict::kProvisional};
-}
-
-Judgement JudgeAgree(const Claims& claims) {
-  std::optional<int> agreed;
-  for (const auto& claim : claims) {
-    if (!claim || claim->offset == agreed) continue;
-    if (Vouchers(claims, claim->offset) < 2) continue;
-    if (AnyValidDiffers(claims, claim->offset)) continue;
-    if (agreed) return {UtcVerdict::kContested};  // Two camps, nobody in them valid.
-    agreed = claim->offset;
-  }
-  if (agreed) return {UtcVerdict::kValidated, agreed};
-  return JudgeUnagreed(claims);
-}
-
-Judgement JudgeTrustGrandmaster(const Claims& claims, bool announce_jumped) {
-  const auto& announce = Of(claims, UtcSource::kAnnounce);
-  if (announce && announce->valid && !announce_jumped &&
-      !AnyDiffers(claims, announce->offset)) {
-    return {UtcVerdict::kValidated, announce->offset};
-  }
-  return JudgeAgree(claims);
-}
-
-Judgement JudgePin(const Claims& claims) {
-  const auto& pin = Of(claims, UtcSource::kPin);
-  if (!pin) return {UtcVerdict::kUnknown};
-  if (AnyValidDiffers(claims, pin->offset)) return {UtcVerdict::kContested};
-  return {UtcVerdict::kValidated, pin->offset};
-}
-
-// The wire carries UTC, by the operator's word: claims about TAI-UTC do not matter.
-Judgement JudgeWireIsUtc(const Claims& claims) {
-  const auto& system = Of(claims, UtcSource::kSystemClock);
-  if (system && system->offset != 0) return {UtcVerdict::kContested};
-  return {UtcVerdict::kValidated, 0};
-}
-
-Judgement Judge(const UtcAuthority::Settings& settings, const Claims& claims,
-                bool ptp_timescale, bool announce_jumped) {
-  if (!ptp_timescale && settings.arbitrary == ArbitraryTimescale::kRefuse) {
-    return {UtcVerdict::kArbitrary};
-  }
-  if (!ptp_timescale && settings.arbitrary == ArbitraryTimescale::kUtc) {
-    return JudgeWireIsUtc(claims);
-  }
-  switch (settings.policy) {
-    case UtcPolicy::kAgree:
-      return JudgeAgree(claims);
-    case UtcPolicy::kTrustGrandmaster:
-      return JudgeTrustGrandmaster(claims, announce_jumped);
-    case UtcPolicy::kPin:
-      return JudgePin(claims);
-  }
-  return {UtcVerdict::kUnknown};
-}
-
-// What a leap second does to TAI-UTC.
-int StepOf(LeapIndicator leap) {
-  switch (leap) {
-    case LeapIndicator::kInsert:
-      return 1;
-    case LeapIndicator::kDelete:
-      return -1;
-    case LeapIndicator::kNone:
-      break;
-  }
-  return 0;
-}
-
-}  // namespace
-
-const char* UtcSourceName(UtcSource source) {
-  switch (source) {
-    case UtcSource::kAnnounce:
-      return "announce";
-    case UtcSource::kLeapFile:
-      return "leap-file";
-    case UtcSource::kKernel:
-      return "kernel";
-    case UtcSource::kSystemClock:
-      return "system-clock";
-    case UtcSource::kGnss:
-      return "gnss";
-    case UtcSource::kPin:
-      return "pin";
-  }
-  return "?";
-}
-
-const char* UtcVerdictName(UtcVerdict verdict) {
-  switch (verdict) {
-    case UtcVerdict::kUnknown:
-      return "unknown";
-    case UtcVerdict::kProvisional:
-      return "provisional";
-    case UtcVerdict::kValidated:
-      return "validated";
-    case UtcVerdict::kContested:
-      return "contested";
-    case UtcVerdict::kExpired:
-      return "expired";
-    case UtcVerdict::kArbitrary:
-      return "arbitrary";
-  }
-  return "?";
-}
-
-UtcAuthority::UtcAuthority(const Settings& settings) : settings_(settings) {
-  if (settings_.policy == UtcPolicy::kPin && settings_.pin) {
-    Set(UtcClaim{.source = UtcSource::kPin, .offset = *settings_.pin});
+UtcAuthority::UtcAuthority(const Settings& settings)
+    : rules_{.policy = settings.policy, .arbitrary = settings.arbitrary} {
+  if (settings.policy == UtcPolicy::kPin && settings.pin) {
+    Set({.source = UtcSource::kPin, .offset = *settings.pin}, MonoTime());
   }
 }
 
-void UtcAuthority::Set(const UtcClaim& claim) {
-  std::optional<UtcClaim>& old = claims_[static_cast<size_t>(claim.source)];
-  if (old && claim.offset != old->offset) {
-    if (claim.offset - old->offset == StepOf(old->pending)) {
-      leap_happened_ = true;
-    } else if (claim.source == UtcSource::kAnnounce && old->valid) {
-      announce_jumped_ = true;
-    }
+void UtcAuthority::Set(const UtcClaim& claim, MonoTime now) {
+  const auto index = static_cast<size_t>(claim.source);
+  const std::optional<UtcClaim>& old = claims_[index];
+  if (claim.source == UtcSource::kAnnounce && old && old->valid) {
+    const int change = claim.offset - old->offset;
+    master_.offset_jumped |= change != 0 && change != StepOf(old->pending);
   }
-  old = claim;
+  claims_[index] = claim;
+  heard_[index] = now;
 }
 
 void UtcAuthority::Withdraw(UtcSource source) {
   claims_[static_cast<size_t>(source)].reset();
-  if (source == UtcSource::kAnnounce) announce_jumped_ = false;
+  if (source == UtcSource::kAnnounce) master_.offset_jumped = false;
 }
 
-void UtcAuthority::SetPtpTimescale(bool ptp_timescale) {
-  ptp_timescale_ = ptp_timescale;
+void UtcAuthority::SetPtpTimescale(bool ptp_timescale) { master_.ptp = ptp_timescale; }
+
+void UtcAuthority::SetAnnounceInterval(absl::Duration interval) {
+  watch_.SetAnnounceInterval(interval);
 }
 
-UtcVerdict UtcAuthority::verdict() const {
-  return Judge(settings_, claims_, ptp_timescale_, announce_jumped_).verdict;
-}
+void UtcAuthority::Advance(TaiTime now) { watch_.Observe(now, OpinionOf()); }
 
 std::optional<ValidatedUtcOffset> UtcAuthority::offset() const {
-  const Judgement judgement =
-      Judge(settings_, claims_, ptp_timescale_, announce_jumped_);
-  if (!judgement.offset) return std::nullopt;
-  return ValidatedUtcOffset(*judgement.offset);
+  const UtcJudgement judged = Judged();
+  if (!judged.offset) return std::nullopt;
+  return ValidatedUtcOffset(*judged.offset);
 }
 
-LeapIndicator UtcAuthority::leap() const {
-  // Who can know of a leap second. Not the kernel: its flags come from the NTP
-  // daemon, which has them from us.
-  constexpr UtcSource kVoters[] = {UtcSource::kAnnounce, UtcSource::kLeapFile,
-                                   UtcSource::kGnss};
-  int inserts = 0;
-  int deletes = 0;
-  for (const UtcSource source : kVoters) {
-    const auto& claim = Of(claims_, source);
-    if (!claim) continue;
-    inserts += claim->pending == LeapIndicator::kInsert;
-    deletes += claim->pending == LeapIndicator::kDelete;
-  }
-  const auto& table = Of(claims_, UtcSource::kLeapFile);
-  const bool table_excludes =
-      table && table->valid && table->pending == LeapIndicator::kNone;
-  if (table_excludes || (inserts > 0 && deletes > 0)) return LeapIndicator::kNone;
-  if (inserts >= 2) return LeapIndicator::kInsert;
-  if (deletes >= 2) return LeapIndicator::kDelete;
-  return LeapIndicator::kNone;
-}
-
-std::vector<UtcClaim> UtcAuthority::claims() const {
-  std::vector<UtcClaim> present;
-  for (const auto& claim : claims_) {
-    if (claim) present.push_back(*claim);
-  }
-  return present;
-}
-
-std::optional<UtcClaim> UtcAuthority::claim(UtcSource source) const {
-  return Of(claims_, source);
-}
-
-std::string UtcAuthority::Contradiction() const {
-  std::string text;
-  if (verdict() != UtcVerdict::kContested) return text;
-  const auto say = [&text](const char* who, int offset) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", who, " says ", offset);
-  };
-  if (!ptp_timescale_ && settings_.arbitrary == ArbitraryTimescale::kUtc) {
-    say("arbitrary-timescale", 0);
-    say(UtcSourceName(UtcSource::kSystemClock),
-        Of(claims_, UtcSource::kSystemClock)->offset);
-    return text;
-  }
-  for (const auto& claim : claims_) {
-    if (claim) say(UtcSourceName(claim->source), claim->offset);
-  }
-  return text;
+bool UtcAuthority::wire_is_utc() const {
+  return !master_.ptp && rules_.arbitrary == ArbitraryTimescale::kUtc;
 }
 
 std::optional<UtcTime> UtcAuthority::ToUtc(TaiTime instant) const {
   const auto in_use = offset();
   if (!in_use) return std::nullopt;
-  return UtcTime() + instant.SinceEpoch() - TimeDelta::FromSeconds(in_use->seconds());
+  return UtcTime() + (instant.SinceEpoch() - TimeDelta::FromSeconds(in_use->seconds()));
 }
 
-bool UtcAuthority::NearLeap(TaiTime instant) const {
-  bool leap = leap_happened_;
-  for (const auto& claim : claims_) {
-    leap |= claim && claim->pending != LeapIndicator::kNone;
-  }
-  const auto utc = leap ? ToUtc(instant) : std::nullopt;
-  if (!utc) return false;
+LeapHold UtcAuthority::Hold(TaiTime instant) const {
+  const LeapWatch::Opinion opinion = OpinionOf();
+  if (watch_.Near(instant, opinion)) return LeapHold::kNear;
+  // UTC on the wire has no offset that could be confirmed.
+  if (wire_is_utc()) return LeapHold::kNone;
+  if (watch_.Unconfirmed(instant, opinion)) return LeapHold::kUnconfirmed;
+  return LeapHold::kNone;
+}
 
-  constexpr int64_t kSecondsPerDay = 86'400;
-  // In the old offset an inserted leap second is the first second of the month, so
-  // 5 s after its end are 6 s after the month's start.
-  constexpr int64_t kBefore = 5;
-  constexpr int64_t kAfter = 6;
-  const int64_t shifted = (*utc + TimeDelta::FromSeconds(kBefore)).Split().seconds;
-  const int64_t second_of_day =
-      ((shifted % kSecondsPerDay) + kSecondsPerDay) % kSecondsPerDay;
-  const int64_t day = (shifted - second_of_day) / kSecondsPerDay;
-  return second_of_day < kBefore + kAfter &&
-         (absl::CivilDay(1970, 1, 1) + day).day() == 1;
+std::optional<TaiTime> UtcAuthority::NextSilence(TaiTime now) const {
+  return watch_.NextSilence(now, OpinionOf());
+}
+
+LeapIndicator UtcAuthority::LeapAt(TaiTime instant) const {
+  // Who can know of a leap second. Not the kernel: its flags come from the NTP
+  // daemon, which has them from us.
+  int inserts = 0;
+  int deletes = 0;
+  const auto count = [&](const std::optional<UtcClaim>& claim) {
+    if (!claim) return;
+    inserts += claim->pending == LeapIndicator::kInsert;
+    deletes += claim->pending == LeapIndicator::kDelete;
+  };
+  count(Of(claims_, UtcSource::kAnnounce));
+  count(Of(claims_, UtcSource::kGnss));
+  const auto& file = Of(claims_, UtcSource::kLeapFile);
+  count(file ? file : Of(claims_, UtcSource::kRelease));
+
+  const LeapWatch::Opinion opinion = OpinionOf();
+  if (!watch_.Armed(instant, opinion)) return LeapIndicator::kNone;
+  if (opinion.flagged == LeapIndicator::kNone) return LeapIndicator::kNone;
+  if (inserts > 0 && deletes > 0) return LeapIndicator::kNone;
+  if (inserts >= 2) return LeapIndicator::kInsert;
+  if (deletes >= 2) return LeapIndicator::kDelete;
+  return LeapIndicator::kNone;
+}
+
+std::vector<UtcAuthority::Witness> UtcAuthority::Witnesses() const {
+  const UtcJudgement judged = Judged();
+  std::vector<Witness> present;
+  for (size_t i = 0; i < claims_.size(); ++i) {
+    if (!claims_[i]) continue;
+    present.push_back(
+        {*claims_[i], heard_[i], PartOf(*claims_[i], rules_, judged, master_)});
+  }
+  return present;
+}
+
+const std::optional<UtcClaim>& UtcAuthority::claim(UtcSource source) const {
+  return Of(claims_, source);
+}
+
+std::string UtcAuthority::Dissent() const {
+  std::string text;
+  const auto say = [&text](const char* who, int offset) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", who, " says ", offset);
+  };
+  if (wire_is_utc()) {
+    const auto& system = Of(claims_, UtcSource::kSystemClock);
+    if (!system || system->offset == 0) return text;
+    say("arbitrary-timescale", 0);
+    say(UtcSourceName(UtcSource::kSystemClock), system->offset);
+    return text;
+  }
+  std::optional<int> first;
+  bool of_one_mind = true;
+  for (const auto& claim : claims_) {
+    if (!claim) continue;
+    first = first.value_or(claim->offset);
+    of_one_mind &= claim->offset == *first;
+    say(UtcSourceName(claim->source), claim->offset);
+  }
+  return of_one_mind ? std::string() : text;
+}
+
+UtcJudgement UtcAuthority::Judged() const { return Judge(rules_, claims_, master_); }
+
+// The leap second that somebody announces. A table that has not expired knows of
+// every one; without it any flag counts.
+LeapIndicator UtcAuthority::Flagged() const {
+  for (const auto& claim : claims_) {
+    if (claim && IsCurrentTable(*claim)) return claim->pending;
+  }
+  for (const auto& claim : claims_) {
+    if (claim && claim->pending != LeapIndicator::kNone) return claim->pending;
+  }
+  return LeapIndicator::kNone;
+}
+
+LeapWatch::Opinion UtcAuthority::OpinionOf() const {
+  LeapWatch::Opinion opinion{.offset = Judged().offset, .flagged = Flagged()};
+  bool table = false;
+  bool anybody = false;
+  for (const auto& claim : claims_) {
+    if (!claim) continue;
+    table |= IsCurrentTable(*claim);
+    anybody |= claim->pending != LeapIndicator::kNone || claim->just_leapt;
+    // One who still expects the leap second does not know that it is over.
+    const bool knows = claim->pending == LeapIndicator::kNone &&
+                       (IsCurrentTable(*claim) || claim->source == UtcSource::kGnss);
+    opinion.informed |= knows && claim->offset == opinion.offset;
+  }
+  opinion.excluded = table && !anybody;
+  return opinion;
 }
 
 }  // namespace bridge

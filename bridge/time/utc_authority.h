@@ -1,18 +1,16 @@
 // bridge/time/utc_authority.h
 //
 // The only road from TAI to UTC. It collects claims about TAI-UTC from sources
-// that can each be wrong, and converts only when the policy is satisfied.
+// that can each be wrong, and converts only when the policy is satisfied and no
+// leap second makes UTC ambiguous.
 //
-//   authority.Set(UtcClaim{.source = UtcSource::kAnnounce, .offset = 37, ...});
-//   authority.Set(UtcClaim{.source = UtcSource::kLeapFile, .offset = 37, ...});
+//   authority.Set({.source = UtcSource::kAnnounce, .offset = 37, ...}, now);
+//   authority.Set({.source = UtcSource::kLeapFile, .offset = 37, ...}, now);
+//   authority.Advance(tai);
 //   if (auto utc = authority.ToUtc(tai)) ...   // both agree: validated
 //
-// Policy `agree` (default): two independent sources agree and no valid claim
-// differs. A default linuxptp grandmaster announces the right offset with
-// currentUtcOffsetValid = 0, and an expired leap table is not a wrong one: claims
-// that are not valid may confirm, but cannot outvote two others who agree.
-// Independent of each other: announce, system-clock, gnss, pin, and leap-file with
-// kernel as one. The whole table of verdicts: README.md of this room.
+// Which claims are believed: utc_verdict.h. What is done around a month's end:
+// leap_watch.h. Why: README.md of this room.
 #pragma once
 
 #include <array>
@@ -20,50 +18,13 @@
 #include <string>
 #include <vector>
 
-#include "bridge/time/leap.h"
+#include "absl/time/time.h"
+#include "bridge/time/leap_watch.h"
 #include "bridge/time/timestamp.h"
+#include "bridge/time/utc_claim.h"
+#include "bridge/time/utc_verdict.h"
 
 namespace bridge {
-
-enum class UtcSource {
-  kAnnounce,     // The grandmaster's currentUtcOffset and leap flags.
-  kLeapFile,     // leap-seconds.list.
-  kKernel,       // The kernel's TAI offset (adjtimex; 0 = never set, no claim).
-  kSystemClock,  // Whole-second check against a system clock that something
-                 // other than us has synchronised.
-  kGnss,         // gpsd's leapseconds + 19.
-  kPin,          // The operator's word (policy "pin").
-};
-inline constexpr int kUtcSourceCount = 6;
-const char* UtcSourceName(UtcSource source);  // "announce", "leap-file", ...
-
-struct UtcClaim {
-  UtcSource source;
-  int offset;  // TAI-UTC, seconds.
-  LeapIndicator pending = LeapIndicator::kNone;
-  // Announce: currentUtcOffsetValid. Leap file: not expired. Others: true.
-  bool valid = true;
-};
-
-enum class UtcPolicy {
-  kAgree,
-  kTrustGrandmaster,  // The Announce is believed alone if it says it is valid and
-                      // no other source differs; else as kAgree.
-  kPin,               // The operator's offset is used, unless a valid claim differs.
-};
-
-// What the timescale of an Announce with ptpTimescale = 0 carries.
-enum class ArbitraryTimescale { kRefuse, kUtc, kTai };
-
-enum class UtcVerdict {
-  kUnknown,      // No source has claimed anything.
-  kProvisional,  // One independent source only.
-  kValidated,
-  kContested,  // Two sources contradict each other.
-  kExpired,    // The leap table alone, and it has expired.
-  kArbitrary,  // ptpTimescale = 0 and utc.arbitrary_timescale = "refuse".
-};
-const char* UtcVerdictName(UtcVerdict verdict);
 
 // TAI-UTC that has passed the policy. Only UtcAuthority makes one.
 class ValidatedUtcOffset {
@@ -76,6 +37,13 @@ class ValidatedUtcOffset {
   int seconds_;
 };
 
+// Why a validated offset is not used at an instant.
+enum class LeapHold {
+  kNone,
+  kNear,         // Within seconds of a month's end that may have a leap second.
+  kUnconfirmed,  // One was announced, the month is over, the new offset isn't there.
+};
+
 class UtcAuthority {
  public:
   struct Settings {
@@ -86,8 +54,8 @@ class UtcAuthority {
 
   explicit UtcAuthority(const Settings& settings);
 
-  // Replaces the claim of claim.source. Without allocation.
-  void Set(const UtcClaim& claim);
+  // Replaces the claim of claim.source, heard at `now`. Without allocation.
+  void Set(const UtcClaim& claim, MonoTime now);
   void Withdraw(UtcSource source);
 
   // The flag ptpTimescale of the parent's Announce. When it is false (ARB),
@@ -96,39 +64,50 @@ class UtcAuthority {
   // word; a kSystemClock claim (the whole seconds by which the master's
   // timescale is ahead of the system clock: nearest to 0 here) may contradict.
   void SetPtpTimescale(bool ptp_timescale);
+  // How often the Announce is renewed: silence after a month's end lasts until it
+  // must have been.
+  void SetAnnounceInterval(absl::Duration interval);
 
-  UtcVerdict verdict() const;
+  // What time it is now, by the master: remembers announced leap seconds. About
+  // once a second.
+  void Advance(TaiTime now);
+
+  UtcVerdict verdict() const { return Judged().verdict; }
   // The offset, if the policy is satisfied.
   std::optional<ValidatedUtcOffset> offset() const;
-  // Agreed by two of Announce, leap table and GNSS, and not excluded by a table
-  // that has not expired; else kNone: one false leap bit makes ntpd insert a leap
-  // second at the month's end.
-  LeapIndicator leap() const;
-  // Present claims, in the order of UtcSource.
-  std::vector<UtcClaim> claims() const;
-  std::optional<UtcClaim> claim(UtcSource source) const;
-  // For logs: "announce says 36, leap-file says 37"; empty unless contested.
-  std::string Contradiction() const;
+  bool wire_is_utc() const;
 
-  // Converts, or nothing when offset() is nothing.
+  // Converts, or nothing when offset() is nothing. Ask Hold() too.
   std::optional<UtcTime> ToUtc(TaiTime instant) const;
+  LeapHold Hold(TaiTime instant) const;
+  // When Hold() next becomes kNear, unless claims change.
+  std::optional<TaiTime> NextSilence(TaiTime now) const;
+  // For consumers: agreed by two of Announce, leap table and GNSS, not excluded by
+  // a table that has not expired, and within the last day of a month; else kNone:
+  // one false leap bit makes ntpd insert a leap second at the month's end.
+  LeapIndicator LeapAt(TaiTime instant) const;
 
-  // Whether `instant` is so close to a UTC month's end at which some present
-  // claim announces a leap second, or one has just happened, that its UTC is
-  // ambiguous: 5 s on each side, and the leap second. False without an offset().
-  bool NearLeap(TaiTime instant) const;
+  // Present claims, in the order of UtcSource, and their parts in the verdict.
+  struct Witness {
+    UtcClaim claim;
+    MonoTime heard;
+    ClaimPart part;
+  };
+  std::vector<Witness> Witnesses() const;
+  const std::optional<UtcClaim>& claim(UtcSource source) const;
+  // For logs: "announce says 36, leap-file says 37"; empty if all are of one mind.
+  std::string Dissent() const;
 
  private:
-  Settings settings_;
-  std::array<std::optional<UtcClaim>, kUtcSourceCount> claims_;
-  bool ptp_timescale_ = true;
-  // A source's offset changed by the leap second it had announced: its flag is
-  // gone by then, but NearLeap() still has to know. Costs 10 s of silence at each
-  // later month's end.
-  bool leap_happened_ = false;
-  // A valid Announce changed its offset with no leap second pending, which is a
-  // fault: until it is withdrawn it is not believed alone.
-  bool announce_jumped_ = false;
+  UtcJudgement Judged() const;
+  LeapWatch::Opinion OpinionOf() const;
+  LeapIndicator Flagged() const;
+
+  UtcRules rules_;
+  UtcClaims claims_;
+  std::array<MonoTime, kUtcSourceCount> heard_;
+  MasterTimescale master_;
+  LeapWatch watch_;
 };
 
 }  // namespace bridge

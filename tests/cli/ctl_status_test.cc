@@ -22,8 +22,11 @@ StatusReport Report() {
   report.transport = "l2";
   report.utc.verdict = "contested";
   report.utc.leap = "none";
-  report.utc.claims = {{"announce", 36, false, "none"},
-                       {"leap-file", 37, true, "insert"}};
+  report.utc.claims = {{"announce", 36, false, "none", "contradicts", 0.4},
+                       {"leap-file", 37, true, "insert", "contradicts", 12.3},
+                       {"kernel", 37, true, "none", "contradicts", 0.1},
+                       {"release", 37, false, "none", "overruled", 1.0},
+                       {"pin", 37, true, "none", "vouches", std::nullopt}};
   report.counters = {{"frames", 9},
                      {"dropped.duplicate", 2},
                      {"dropped.unmatched", 30},
@@ -71,8 +74,11 @@ TEST(StatusTable, ShowsMeasurementsMasterAndOutputs) {
 
 TEST(StatusTable, NamesBothPartiesOfAContradiction) {
   EXPECT_THAT(Table(Report()),
-              AllOf(HasSubstr("announce says 36 (not flagged as valid)"),
-                    HasSubstr("leap-file says 37, leap second: insert")));
+              AllOf(HasSubstr("announce says 36 (not flagged as valid), 0.4 s ago: "
+                              "contradicts"),
+                    HasSubstr("leap-file says 37, leap second: insert, 12 s ago"),
+                    HasSubstr("release says 37 (expired), 1.0 s ago: overruled"),
+                    HasSubstr("pin says 37: vouches\n")));
 }
 
 TEST(StatusTable, ListsWhatWasDroppedMostFrequentFirst) {

@@ -372,6 +372,7 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
       "announce_interval = -2\ndelay_interval = 3\nannounce_receipt_timeout = 4\n"
       "delay_asymmetry = \"-234.567891ms\"\nasymmetry_bound = \"17ns\"\n"
       "allowed_masters = [\"001122.fffe.334455\", \"0x0000000000000001\"]\n"
+      "max_clock_class = 7\nmax_clock_accuracy = 0x23\n"
       "[utc]\npolicy = \"pin\"\npin = 40\nleap_file = \"\"\n"
       "arbitrary_timescale = \"tai\"\n"
       "[output]\nmax_error = \"2.5us\"\nrate = 0.3333333333333333\n"

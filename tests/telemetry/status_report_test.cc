@@ -31,9 +31,8 @@ StatusReport Publishing() {
   report.utc.offset = 37;
   report.utc.verdict = "validated";
   report.utc.leap = "none";
-  report.utc.claims = {
-      {.source = "announce", .offset = 37, .valid = false, .leap = "none"},
-      {.source = "leap-file", .offset = 37, .valid = true, .leap = "none"}};
+  report.utc.claims = {{"announce", 37, false, "none", "vouches", 0.5},
+                       {"pin", 37, true, "none", "vouches", std::nullopt}};
   report.publishing = true;
   report.outputs.push_back({.type = "shm",
                             .unit = 2,
@@ -60,8 +59,10 @@ TEST(StatusReport, HasExactlyTheFieldsUsersRelyOn) {
     "offset_ns": -1234.5, "path_delay_ns": 4000.0, "jitter_ns": 51.0,
     "error_bound_ns": 2200.0, "frequency_ppb": 12.25, "phc": null,
     "utc": {"offset": 37, "verdict": "validated", "leap": "none", "claims": [
-      {"source": "announce", "offset": 37, "valid": false, "leap": "none"},
-      {"source": "leap-file", "offset": 37, "valid": true, "leap": "none"}]},
+      {"source": "announce", "offset": 37, "valid": false, "leap": "none",
+       "part": "vouches", "age_s": 0.5},
+      {"source": "pin", "offset": 37, "valid": true, "leap": "none",
+       "part": "vouches", "age_s": null}]},
     "publishing": true, "withheld": null,
     "outputs": [
       {"type": "shm", "unit": 2, "samples": 42, "last_age_s": 0.5},

@@ -1,0 +1,121 @@
+#include "bridge/engine/utc_witnesses.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "bridge/time/release_leaps.h"
+#include "bridge/time/utc_month.h"
+
+namespace bridge {
+namespace {
+
+constexpr TimeDelta kDay = TimeDelta::FromSeconds(86'400);
+
+LeapIndicator PendingOf(const ptp::Flags& flags) {
+  // Both at once is a contradiction in itself and announces nothing.
+  if (flags.leap61 == flags.leap59) return LeapIndicator::kNone;
+  return flags.leap61 ? LeapIndicator::kInsert : LeapIndicator::kDelete;
+}
+
+// Until a clock has dealt with a leap second (some slew or smear it for a day), it
+// says nothing certain about whole seconds.
+bool IsFirstOfMonth(UtcTime instant) { return instant - MonthStart(instant) < kDay; }
+
+}  // namespace
+
+UtcWitnesses::UtcWitnesses(const Config::Utc& config)
+    : authority_({.policy = config.policy,
+                  .pin = config.pin,
+                  .arbitrary = config.arbitrary_timescale}) {}
+
+void UtcWitnesses::OnMaster(const ptp::ParentInfo& parent, MonoTime heard,
+                            absl::Duration announce_interval) {
+  authority_.SetAnnounceInterval(announce_interval);
+  authority_.SetPtpTimescale(parent.flags.ptp_timescale);
+  authority_.Set({.source = UtcSource::kAnnounce,
+                  .offset = parent.current_utc_offset,
+                  .pending = PendingOf(parent.flags),
+                  .valid = parent.flags.current_utc_offset_valid},
+                 heard);
+}
+
+void UtcWitnesses::OnMasterLost() { authority_.Withdraw(UtcSource::kAnnounce); }
+
+absl::Status UtcWitnesses::OnLeapFile(const absl::StatusOr<LeapTable>& table) {
+  const absl::Status usable = table.ok() ? AgreesWithRelease(*table) : table.status();
+  // A list that went bad while we run (being replaced, truncated) takes its claim
+  // with it; what it said before is not proof of anything any more.
+  list_.reset();
+  authority_.Withdraw(UtcSource::kLeapFile);
+  if (usable.ok()) list_ = *table;
+  return usable;
+}
+
+void UtcWitnesses::OnKernelClock(const KernelClock& clock, MonoTime now) {
+  kernel_ = clock;
+  // 0 means that nobody has set it, not that TAI equals UTC.
+  if (clock.tai_offset != 0) {
+    authority_.Set({.source = UtcSource::kKernel, .offset = clock.tai_offset}, now);
+  } else {
+    authority_.Withdraw(UtcSource::kKernel);
+  }
+}
+
+void UtcWitnesses::OnTime(TaiTime tai, UtcTime system, MonoTime now) {
+  // The list, unless it has expired and the program itself knows of more.
+  const LeapTable& release = ReleaseLeaps();
+  const bool use_list =
+      list_ && (!list_->ExpiredAt(tai) || list_->expires() >= release.expires());
+  authority_.Withdraw(use_list ? UtcSource::kRelease : UtcSource::kLeapFile);
+  SetTable(use_list ? UtcSource::kLeapFile : UtcSource::kRelease,
+           use_list ? *list_ : release, tai, now);
+  if (published_) {
+    AgeSystemClock(system);
+  } else {
+    CompareSystemClock(tai, system, now);
+  }
+  authority_.Advance(tai);
+}
+
+void UtcWitnesses::SetTable(UtcSource source, const LeapTable& table, TaiTime tai,
+                            MonoTime now) {
+  const auto offset = table.OffsetAt(tai);
+  if (!offset) return authority_.Withdraw(source);
+  authority_.Set({.source = source,
+                  .offset = *offset,
+                  .pending = table.PendingAt(tai),
+                  .valid = !table.ExpiredAt(tai),
+                  .just_leapt = table.JustLeaptAt(tai)},
+                 now);
+}
+
+bool UtcWitnesses::SystemClockVouches() const {
+  return !published_ && kernel_.synchronized && !kernel_.may_be_ours &&
+         kernel_.max_error < TimeDelta::FromMillis(100);
+}
+
+// Comparing two scales is the point here.
+void UtcWitnesses::CompareSystemClock(TaiTime tai, UtcTime system, MonoTime now) {
+  const TimeDelta ahead = tai.SinceEpoch() - system.SinceEpoch();
+  const int64_t whole = std::llround(std::clamp(ahead.SecondsDouble(), -1e6, 1e6));
+  const bool clear_cut =
+      (ahead - TimeDelta::FromSeconds(whole)).Abs() < TimeDelta::FromMillis(250);
+  if (!SystemClockVouches() || !clear_cut) {
+    return authority_.Withdraw(UtcSource::kSystemClock);
+  }
+  compared_ = now;
+  compared_at_ = system;
+  authority_.Set({.source = UtcSource::kSystemClock,
+                  .offset = static_cast<int>(whole),
+                  .valid = !IsFirstOfMonth(system)},
+                 now);
+}
+
+void UtcWitnesses::AgeSystemClock(UtcTime system) {
+  auto claim = authority_.claim(UtcSource::kSystemClock);
+  if (!claim || !claim->valid) return;
+  claim->valid = MonthStart(system) == MonthStart(compared_at_);
+  authority_.Set(*claim, compared_);
+}
+
+}  // namespace bridge
