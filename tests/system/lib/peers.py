@@ -1,8 +1,13 @@
 """The programs on the cable: ptp4l, chronyd, ntpd, and refclockd itself."""
 import glob
+import itertools
+import json
 import os
 import re
 import signal
+import socket
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from .cable import FAR_IF, NEAR_IF, HarnessError
@@ -68,6 +73,53 @@ class Ptp4lMaster:
         self.process.kill()
 
 
+class ScriptedMaster:
+    """The grandmaster of scripted_master.py, whose every word can be changed while it
+    runs. Its settings are the fields of Settings there; the default is honest."""
+
+    def __init__(self, cable, name="scripted", **settings):
+        self._cable = cable
+        self._name = name
+        self._control = cable.dir / f"{name}.control"
+        self._settings = settings
+        self._numbers = itertools.count()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(cable.dir / f"{name}.asks"))
+        self._socket.settimeout(10)
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.far(
+            self._name, [sys.executable, Path(__file__).parent / "scripted_master.py", f"--interface={FAR_IF}",
+                         f"--control={self._control}", json.dumps(self._settings)])
+        self.process.wait_for("sending", 10)
+        return self
+
+    def set(self, **fields):
+        """Changes settings; when this returns, everything sent obeys. How many messages
+        of each kind have been sent until then."""
+        number = next(self._numbers)
+        self._socket.sendto(json.dumps({"id": number, "set": fields}).encode(), str(self._control))
+        while True:
+            answer = json.loads(self._socket.recv(8192))
+            if answer["id"] == number or answer["error"]:
+                break
+        if answer["error"]:
+            raise HarnessError(f"scripted master: {answer['error']}")
+        return answer["sent"]
+
+    def sent(self):
+        return self.set()
+
+    def mute(self):
+        """Its death, as far as anybody can hear."""
+        return self.set(mute=True)
+
+    def stop(self):
+        self.process.stop()
+        self._socket.close()
+
+
 class Ptp4lClient:
     """ptp4l feeding NTP SHM (`clock_servo ntpshm`): the chain refclockd is measured
     against, and its stand-in where a test of the harness needs one."""
@@ -81,7 +133,9 @@ class Ptp4lClient:
         self._name = name
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(ptp4l_settings(transport, delay, cable, name, {
-            "slaveOnly": 1, "clock_servo": "ntpshm", "ntpshm_segment": unit}))
+            "slaveOnly": 1, "clock_servo": "ntpshm", "ntpshm_segment": unit,
+            # Of its own, so that it may run beside another client of the interface.
+            "clockIdentity": "020000.fffe.000001"}))
         self.process = None
 
     def start(self):
@@ -99,19 +153,21 @@ class Ptp4lClient:
 
 class Refclockd:
     """refclockd on the near side. ptp4l's software-stamped Announce says
-    ptpTimescale 0, so the configuration says what it carries."""
+    ptpTimescale 0, so the configuration says what it carries; arbitrary=None leaves
+    that out. ptp and utc are further lines of those tables."""
 
     kind = "refclockd"
 
     def __init__(self, cable, transport="l2", delay="e2e", unit=2, sock=None, rate=16,
-                 interface=NEAR_IF, name="client", extra="", arguments=()):
+                 interface=NEAR_IF, name="client", extra="", arguments=(), arbitrary="utc", ptp="", utc=""):
         self._cable = cable
         self._name = name
         self._arguments = arguments
         self.config = cable.dir / f"{name}.toml"
         self.status_socket = cable.dir / f"{name}.status"
         text = (f'[ptp]\ninterface = "{interface}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
-                f'timestamping = "software"\n[utc]\narbitrary_timescale = "utc"\n'
+                f'timestamping = "software"\n{ptp}\n[utc]\n{utc}\n' +
+                (f'arbitrary_timescale = "{arbitrary}"\n' if arbitrary else "") +
                 f'[output]\nrate = {rate}\n[status]\nsocket = "{self.status_socket}"\n')
         if unit is not None:
             text += f"[[output.shm]]\nunit = {unit}\n"
@@ -147,26 +203,35 @@ def program(name):
 
 
 def status(cable, socket):
-    import json
     result = cable.run("near", [program("refclockctl"), "status", "--json", f"--socket={socket}"])
     return json.loads(result.stdout) if result.returncode == 0 else None
 
 
+@dataclass(frozen=True)
+class ChronySample:
+    when: str
+    leap: str        # "N", "+", "-", "?"
+    raw: float       # s, what the driver delivered: reference minus system clock.
+    cooked: float    # s, the other sign, corrections of the clock applied.
+
+
 class Chronyd:
     """chronyd -x: computes everything and sets nothing. With both drivers, SHM is
-    called PTP and SOCK is called PSK; else the one there is is PTP."""
+    called PTP and SOCK is called PSK; else the one there is is PTP. dpoll: SHM is read
+    every 2^dpoll s, and four samples make one of 2^poll s."""
 
-    def __init__(self, cable, shm=None, sock=None, poll=2, name="chronyd", refclock=None):
+    def __init__(self, cable, shm=None, sock=None, poll=2, dpoll=0, name="chronyd", refclock=None):
         self._cable = cable
         self._name = name
         self._command_socket = cable.dir / f"{name}.cmd"
-        drivers = ([f"SHM {shm} refid PTP"] if shm is not None else []) + (
+        drivers = ([f"SHM {shm} refid PTP dpoll {dpoll}"] if shm is not None else []) + (
             [f"SOCK {sock} refid {'PTP' if shm is None else 'PSK'}"] if sock else [])
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(
             (refclock or "".join(f"refclock {driver} poll {poll} precision 1e-7\n" for driver in drivers)) +
             f"cmdport 0\nport 0\nbindcmdaddress {self._command_socket}\n"
-            f"pidfile {cable.dir}/{name}.pid\nlocal stratum 10\n")
+            f"pidfile {cable.dir}/{name}.pid\nlocal stratum 10\n"
+            f"logdir {cable.dir / f'{name}.logs'}\nlog refclocks\n")
         self.process = None
 
     def start(self):
@@ -189,6 +254,26 @@ class Chronyd:
 
     def selected(self):
         return re.search(r"^#\* (PTP|PSK) ", self.sources(), re.M) is not None
+
+    def reach(self):
+        """Of the one reference clock: whether each of the last eight polls had a sample,
+        the newest in bit 0."""
+        return int(next(line for line in self.ask("-c", "sources").splitlines() if line).split(",")[5], 8)
+
+    def leap_status(self):
+        """Normal, "Insert second", "Delete second" or "Not synchronised"."""
+        return self.ask("-c", "tracking").strip().split(",")[-1]
+
+    def samples(self):
+        """Every sample it has taken from the reference clock, from its own log."""
+        log = self._cable.dir / f"{self._name}.logs/refclocks.log"
+        found = []
+        for line in log.read_text().splitlines() if log.exists() else ():
+            # Date, time, refid, DP, leap, PP, raw offset, cooked offset, dispersion.
+            words = line.split()
+            if len(words) == 9 and words[3].isdigit():
+                found.append(ChronySample(" ".join(words[:2]), words[4], float(words[6]), float(words[7])))
+        return found
 
 
 class Ntpd:
