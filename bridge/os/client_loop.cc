@@ -13,8 +13,6 @@
 namespace bridge::os {
 namespace {
 
-constexpr absl::Duration kLeapLookInterval = absl::Minutes(1);
-
 ptp::PortIdentity IdentityOf(const InterfaceInfo& interface) {
   return {ptp::ClockIdentity::FromMac(interface.mac), 1};
 }
@@ -266,8 +264,7 @@ void ClientLoop::OncePerSecond(MonoTime now) {
     kernel->may_be_ours = may_be_ours_;
     engine_.OnKernelClock(*kernel, now, actions_);
   }
-  if (leap_file_ && now >= next_leap_look_) {
-    next_leap_look_ = now + kLeapLookInterval;
+  if (leap_file_) {
     if (const auto table = leap_file_->ReadIfChanged()) {
       engine_.OnLeapFile(*table, now, actions_);
     }

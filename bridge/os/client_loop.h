@@ -90,7 +90,6 @@ class ClientLoop {
   std::array<uint8_t, PtpTransport::kBufferSize> buffer_;
   bool sent_event_ = false;  // In this turn.
   MonoTime next_second_;
-  MonoTime next_leap_look_;
   std::optional<absl::Duration> suspended_for_;
   bool may_be_ours_ = false;
 };

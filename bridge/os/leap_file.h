@@ -19,7 +19,7 @@ class LeapFile {
   explicit LeapFile(std::string path) : path_(std::move(path)) {}
 
   // The table, or why there is none; nothing while the file is what it was. The
-  // first call always answers. Costs one stat(2): call it once a minute or so.
+  // first call always answers. Costs one stat(2): call it once a second or so.
   std::optional<absl::StatusOr<LeapTable>> ReadIfChanged();
 
   const std::string& path() const { return path_; }

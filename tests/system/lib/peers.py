@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cable import FAR_IF, NEAR_IF, HarnessError
+from .cable import FAR_IF, NEAR_IF, HarnessError, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 PEERS = Path(os.environ.get("REFCLOCKD_PEERS", ROOT / "build/peers"))
@@ -255,17 +255,30 @@ class Chronyd:
     def selected(self):
         return re.search(r"^#\* (PTP|PSK) ", self.sources(), re.M) is not None
 
+    def _source(self):
+        """Of the one reference clock: mode, state, name, stratum, poll, reach, seconds
+        since the last sample, its offset adjusted and as measured, error; as text."""
+        def words():
+            found = self.ask("-c", "-n", "sources").strip().split(",")
+            return found if len(found) == 10 else None
+        return wait_until(words, 10, "chronyc names its source")
+
     def reach(self):
-        """Of the one reference clock: whether each of the last eight polls had a sample,
-        the newest in bit 0."""
-        return int(next(line for line in self.ask("-c", "sources").splitlines() if line).split(",")[5], 8)
+        """Whether each of the last eight polls had a sample, the newest in bit 0."""
+        return int(self._source()[5], 8)
+
+    def offset(self):
+        """The last sample as measured, s; None before the first."""
+        words = self._source()
+        return float(words[8]) if int(words[5], 8) else None
 
     def leap_status(self):
         """Normal, "Insert second", "Delete second" or "Not synchronised"."""
         return self.ask("-c", "tracking").strip().split(",")[-1]
 
     def samples(self):
-        """Every sample it has taken from the reference clock, from its own log."""
+        """Every sample it has taken from the reference clock, from its own log, which is
+        complete once it has stopped."""
         log = self._cable.dir / f"{self._name}.logs/refclocks.log"
         found = []
         for line in log.read_text().splitlines() if log.exists() else ():

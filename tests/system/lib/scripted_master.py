@@ -155,6 +155,8 @@ class Master:
         self.sent = dict.fromkeys(NAMES.values(), 0)
 
     def set(self, fields):
+        if not fields:
+            return
         self.settings = self.settings.changed(fields)
         self._awaited = None  # A Follow_Up would mix what was with what is.
         # A shorter interval, or one begun anew, counts from now.

@@ -3,6 +3,7 @@ import ctypes
 import os
 import statistics
 import struct
+import threading
 import time
 from dataclasses import dataclass
 
@@ -103,6 +104,52 @@ class ShmObserver:
         samples = self.collect(seconds=seconds, count=count)
         assert len(samples) >= count, f"not within {seconds:g} s: {what} ({len(samples)} of {count})"
         return samples
+
+
+class ShmWatch:
+    """Sees everything that happens in a segment, in a thread, from now on. For a unit
+    that nobody consumes."""
+
+    def __init__(self, unit):
+        self._observer = ShmObserver(unit)
+        self._samples = []
+        self._validity = []  # (CLOCK_REALTIME, valid), the changes.
+        self._error = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            while not self._stop.wait(0.01):
+                valid = self._observer.valid()
+                if not self._validity or self._validity[-1][1] != valid:
+                    self._validity.append((time.time(), valid))
+                sample = self._observer.poll()
+                if sample:
+                    self._samples.append(sample)
+        except BaseException as error:
+            self._error = error
+
+    def _watched(self, what):
+        if self._error:
+            raise self._error
+        return list(what)
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+
+    def samples(self, since=0.0):
+        """Those first seen after that time (CLOCK_REALTIME, s)."""
+        return [s for s in self._watched(self._samples) if s.seen > since]
+
+    def valid(self):
+        return bool(self._watched(self._validity)) and self._validity[-1][1]
+
+    def invalid_since(self):
+        """When valid fell, or None while it is set."""
+        return None if self.valid() else self._watched(self._validity)[-1][0]
 
 
 def median_ns(samples):
