@@ -285,16 +285,39 @@ def test_epoch_lie_in_mid_run(cable, epoch):
     rig.nothing_wrong()
 
 
-@rows((1,), (-1,))
-def test_masters_time_jumps_by_a_second(cable, seconds):
+@rows((1, "at-once"), (-1, "at-once"), (1, "while-away"))
+def test_masters_time_jumps_by_a_second(cable, seconds, when):
     rig = Rig(cable)
     rig.selected("at first")
-    rig.master.set(error_ns=seconds * 10**9)
+    if when == "while-away":
+        rig.master.mute()
+        rig.silence(5, "after its death")
+    rig.master.set(error_ns=seconds * 10**9, mute=False)
     rig.observe(10)
     print(f"{seconds:+} s: {rig.silence(2, 'after the jump')}")
     rig.master.set(error_ns=0)
     rig.publishes("after it came back")
     rig.selected("again")
+    rig.nothing_wrong()
+
+
+@rows(("honest", 0), ("a-second-fast", 10**9))
+def test_a_better_master_comes_and_goes(cable, name, error_ns):
+    rig = Rig(cable)
+    rig.selected("at first")
+    better = ScriptedMaster(cable, name="better", clock_identity="02000000000000b0", priority1=10,
+                            error_ns=error_ns, **HONEST).start()
+    wait_until(lambda: rig.status()["grandmaster"]["identity"] == "0x02000000000000b0", 15, "it is followed")
+    rig.observe(8)
+    if error_ns == 0:
+        rig.publishes("with the better one")
+    else:
+        print(f"{name}: {rig.silence(2, 'with the better one')}")
+    better.mute()
+    time.sleep(5)  # It is missed after 3 to 4 Announces.
+    rig.publishes("with the first one again")
+    assert rig.status()["grandmaster"]["identity"] != "0x02000000000000b0"
+    rig.selected("at last")
     rig.nothing_wrong()
 
 

@@ -42,6 +42,7 @@ class Settings:
     log_sync_interval: int = -3
     log_announce_interval: int = 0
     log_min_delay_req_interval: int = -3
+    clock_identity: str = ""  # Hexadecimal; empty: made from the interface's address.
 
     current_utc_offset: int = 37
     leap61: bool = False
@@ -56,7 +57,7 @@ class Settings:
     clock_accuracy: int = 0xFE
     offset_scaled_log_variance: int = 0xFFFF
     priority2: int = 128
-    grandmaster_identity: str = ""  # Hexadecimal; empty: made from the interface's address.
+    grandmaster_identity: str = ""  # Hexadecimal; empty: its own clockIdentity.
     steps_removed: int = 0
     time_source: int = 0xA0
 
@@ -80,6 +81,8 @@ class Settings:
             value = getattr(new, field.name)
             if type(value) is not field.type:
                 raise TypeError(f"{field.name} = {value!r} is no {field.type.__name__}")
+        if {len(bytes.fromhex(i)) for i in (new.clock_identity, new.grandmaster_identity)} - {0, 8}:
+            raise ValueError("a clockIdentity has 8 octets")
         new.announce()  # struct.error when a number does not fit its octets.
         return new
 
@@ -148,7 +151,6 @@ class Master:
     def __init__(self, port, settings):
         self._port = port
         self.settings = settings
-        self._identity = port.mac[:3] + b"\xff\xfe" + port.mac[3:]
         self._sequence = dict.fromkeys(NAMES, 0)
         self._due = {SYNC: 0.0, ANNOUNCE: 0.0}
         self._awaited = None  # sequenceId of the Sync whose stamp has not come yet.
@@ -163,6 +165,10 @@ class Master:
         now = time.monotonic()
         self._due = {kind: min(due, now + self._interval(kind)) for kind, due in self._due.items()}
 
+    def _identity(self):
+        mac = self._port.mac
+        return bytes.fromhex(self.settings.clock_identity) or mac[:3] + b"\xff\xfe" + mac[3:]
+
     def _interval(self, kind):
         return 2.0 ** (self.settings.log_sync_interval if kind == SYNC else self.settings.log_announce_interval)
 
@@ -173,7 +179,7 @@ class Master:
         if self.settings.mute:
             return
         message = struct.pack(">BBHBxBB8x4x8sHHBb", kind, 2, 34 + len(body), self.settings.domain, *flags,
-                              self._identity, 1, sequence, CONTROL_FIELD[kind], log_interval) + body
+                              self._identity(), 1, sequence, CONTROL_FIELD[kind], log_interval) + body
         if self._port.send(message, stamped):
             self.sent[NAMES[kind]] += 1
 
@@ -201,7 +207,7 @@ class Master:
         self._send(SYNC, self._awaited, bytes(10), self.settings.log_sync_interval, (TWO_STEP, 0), stamped=True)
 
     def _announce(self):
-        self._send(ANNOUNCE, self._next(ANNOUNCE), self.settings.announce(self._identity),
+        self._send(ANNOUNCE, self._next(ANNOUNCE), self.settings.announce(self._identity()),
                    self.settings.log_announce_interval, (0, self.settings.flags()))
 
     def on_readable(self):
