@@ -14,6 +14,7 @@ constexpr int kRunForPath = 6;
 constexpr int kRunForShorterPath = 4;  // Early is better evidence than late.
 constexpr int kRunForOneWay = 10;
 constexpr int kOtherInFamily = 4;
+constexpr double kOtherStory = 20;  // A jump of the rate grows by less at a time.
 
 bool PathMoved(const OutlierRun& a, const OutlierRun& b, int run, int sign) {
   return a.Tight(run) && b.Tight(run) && a.Sign(run) == sign && b.Sign(run) == sign;
@@ -34,7 +35,14 @@ bool OneWayMoved(const OutlierRun& moved, const OutlierRun& other) {
 
 }  // namespace
 
+bool OutlierRun::Continues(double innovation) const {
+  if (kept_ == 0) return false;
+  const double ratio = innovation / remembered_[kept_ - 1].innovation;
+  return ratio > 1 / kOtherStory && ratio < kOtherStory;
+}
+
 void OutlierRun::AddOutlier(const Measurement& m, double innovation) {
+  if (!Continues(innovation)) kept_ = 0;
   if (kept_ == kRemembered) {
     std::move(remembered_.begin() + 1, remembered_.end(), remembered_.begin());
     --kept_;

@@ -29,6 +29,10 @@ class OutlierRun {
     double innovation;  // ns
   };
 
+  // Whether an outlier could have the cause of the one before. One of the other sign
+  // or of another order of magnitude begins anew: a stray one before a step must not
+  // be averaged with it, and what cleared it clears nothing.
+  bool Continues(double innovation) const;
   void AddOutlier(const Measurement& m, double innovation);
   void AddInFamily();
   // Starts counting the measurements in family anew.
@@ -40,10 +44,10 @@ class OutlierRun {
   int length() const { return length_; }
   // Measurements in family since Recount().
   int in_family() const { return in_family_; }
-  // The newest twelve at most, oldest first.
+  // The newest twelve at most that continue each other, oldest first.
   std::span<const Outlier> remembered() const { return {remembered_.data(), kept_}; }
 
-  // Of the `last` innovations (at most 12, and at most length()):
+  // Of the `last` innovations (at most as many as are remembered):
   double Median(int last) const;
   // +1 or -1 when all have this sign, else 0; 0 when there are fewer.
   int Sign(int last) const;

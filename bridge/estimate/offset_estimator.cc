@@ -212,8 +212,9 @@ void OffsetEstimator::WatchDrift(const Judged& j) {
 void OffsetEstimator::OnOutlier(Side side, const Judged& j, bool late) {
   ++counters_.outliers;
   OutlierRun& run = directions_[side].run;
-  if (run.length() == 0)
+  if (!run.Continues(j.innovation)) {
     directions_[side == kForward ? kReverse : kForward].run.Recount();
+  }
   run.AddOutlier(j.m, j.innovation);
   // A late one is explained: by the queue that the ring knows.
   if (late) return;

@@ -260,6 +260,49 @@ TEST(OffsetEstimator, FindsBackFromALyingMasterWithoutANewStart) {
   }
 }
 
+// A master that steps by seconds or decades and back, at any moment and amid stray
+// outliers: whenever the estimator is not suspicious, its bound holds. From when both
+// directions have seen the step: in one of them it looks like a queue.
+TEST(OffsetEstimator, ClaimsNothingWrongWhileTheMasterStepsToAndFro) {
+  for (const double step : {1e5, 1e6, 1e9, -1e9, 37e9, -2.5e18, 1.8e18}) {
+    int wrong = 0;
+    int claimed = 0;
+    for (uint64_t seed = 1; seed <= 200; ++seed) {
+      Rng rng(seed);
+      Exchanges link;
+      const double first = rng.Uniform(5, 6);
+      const double second = first + rng.Uniform(3, 7);
+      double sync = 1;
+      double delay = 1.05;
+      double last_sync = 0;
+      double last_delay = 0;
+      while (std::min(sync, delay) < second + 15) {
+        const double s = std::min(sync, delay);
+        const double off = s >= first && s < second ? step : 0;
+        const double noise = 300 * rng.Gaussian() + (rng.Chance(0.03) ? 4'000 : 0);
+        if (s == sync) {
+          link.Sync(s, off + noise);
+          last_sync = s;
+          sync += 0.125;
+        } else {
+          link.Delay(s, -off + noise);
+          last_delay = s;
+          delay += rng.Uniform(0.01, 0.25);
+        }
+        const double step_at = s < second ? first : second;
+        if (s >= first && std::min(last_sync, last_delay) < step_at) continue;
+        if (!link.estimator.ready() || link.estimator.suspicious()) continue;
+        const double bound = link.Bound(s);
+        if (bound > 1e6) continue;  // output.max_error
+        ++claimed;
+        wrong += std::abs(link.Error(s) + off) > bound + 1'000;
+      }
+    }
+    EXPECT_GT(claimed, 50'000) << step;
+    EXPECT_EQ(wrong, 0) << step << ", of " << claimed;
+  }
+}
+
 TEST(OffsetEstimator, DoesNotAllocateAndCostsLittle) {
   Exchanges link({}, 20);
   Rng rng(1);
