@@ -49,13 +49,13 @@ class Rig:
     """Scripted master, refclockd with Debian's leap second list (or as options say), and
     chronyd; unit 3 is for watching only, so `valid` there is refclockd's word alone."""
 
-    def __init__(self, cable, master=HONEST, chrony=True, beside=False, **options):
+    def __init__(self, cable, master=HONEST, beside=False, **options):
         only_refclockd("publishes what it is told")
         self.cable = cable
         self.master = ScriptedMaster(cable, **master).start()
         self.daemon = Refclockd(cable, arbitrary=None, extra="[[output.shm]]\nunit = 3\n", **options).start()
         # Four samples a second make one poll a second: selected 3 s after the first.
-        self.chronyd = Chronyd(cable, shm=2, poll=0, dpoll=-2).start() if chrony else None
+        self.chronyd = Chronyd(cable, shm=2, poll=0, dpoll=-2).start()
         self.watch = ShmWatch(3)
         self.beside = None
         if beside:
@@ -79,8 +79,7 @@ class Rig:
         """Looks on, and what chronyd says in the meantime has to be true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.chronyd:
-                self.chrony_says_nothing_wrong()
+            self.chrony_says_nothing_wrong()
             time.sleep(1)
 
     def chrony_says_nothing_wrong(self):
@@ -105,11 +104,10 @@ class Rig:
         """All that was ever published, and all that chronyd ever took."""
         for sample in self.watch.samples():
             assert abs(sample.offset_ns) < RIGHT_NS and sample.leap == 0, sample
-        if self.chronyd:
-            self.chrony_says_nothing_wrong()
-            self.chronyd.stop()
-            for taken in self.chronyd.samples():
-                assert abs(taken.raw) < RIGHT_NS * 1e-9 and taken.leap == "N", taken
+        self.chrony_says_nothing_wrong()
+        self.chronyd.stop()
+        for taken in self.chronyd.samples():
+            assert abs(taken.raw) < RIGHT_NS * 1e-9 and taken.leap == "N", taken
         assert self.daemon.process.running()
 
 

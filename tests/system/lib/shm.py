@@ -115,13 +115,12 @@ class ShmWatch:
         self._samples = []
         self._validity = []  # (CLOCK_REALTIME, valid), the changes.
         self._error = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
         try:
-            while not self._stop.wait(0.01):
+            while True:
+                time.sleep(0.01)
                 valid = self._observer.valid()
                 if not self._validity or self._validity[-1][1] != valid:
                     self._validity.append((time.time(), valid))
@@ -135,10 +134,6 @@ class ShmWatch:
         if self._error:
             raise self._error
         return list(what)
-
-    def stop(self):
-        self._stop.set()
-        self._thread.join()
 
     def samples(self, since=0.0):
         """Those first seen after that time (CLOCK_REALTIME, s)."""
