@@ -115,7 +115,7 @@ class Rig:
 
 
 def row(rig, lie, when, since):
-    """The line of the README's table about what happened since then."""
+    """Prints what happened since then, as a line of lies_table."""
     def published(watch):
         samples = watch.samples(since)
         if not samples:
@@ -165,10 +165,11 @@ def test_a_lie_in_mid_run(cable, lie):
     rig.selected("at first")
     if rig.beside:
         wait_until(rig.beside.samples, 30, "ptp4l publishes")
-    told = rig.master.set(**LIES[lie].settings)
+    before = rig.master.set(**LIES[lie].settings)["announce"]
+    wait_until(lambda: rig.master.sent()["announce"] > before, 5, "the lie is told", every=0.02)
     since = time.time()
     rig.observe(8)
-    assert rig.master.sent()["announce"] >= told["announce"] + 6, "the lie was hardly told"
+    assert rig.master.sent()["announce"] >= before + 6, "the lie was hardly told"
     row(rig, lie, "in mid-run", since)
     judge(rig, lie, since)
     rig.master.set(**{**{name: False for name in ("leap61", *TRACEABLE)}, "current_utc_offset": 37, **HONEST})
@@ -264,10 +265,7 @@ def test_epoch_lie_from_the_start(cable, epoch):
     wait_until(lambda: rig.status()["grandmaster"], 15, "the master is heard")
     rig.observe(8)
     assert not rig.watch.samples() and not rig.watch.valid()
-    reason = rig.status()["withheld"]
-    print(f"{epoch}: {reason}")
-    # The last two: no offset is known for such a time, so it can't even be judged.
-    assert reason in ("epoch-insane", "utc-offset-unknown", "utc-offset-unconfirmed"), rig.status()
+    assert rig.status()["withheld"] == "epoch-insane", rig.status()
     rig.master.set(error_ns=0)
     rig.publishes("the truth at last")
     rig.nothing_wrong()
@@ -279,7 +277,7 @@ def test_epoch_lie_in_mid_run(cable, epoch):
     rig.selected("at first")
     rig.master.set(**shows(EPOCHS[epoch]()))
     rig.observe(8)
-    print(f"{epoch}: {rig.silence(2, 'while the epoch is wrong')}")
+    assert rig.silence(2, "while the epoch is wrong") == "epoch-insane"
     rig.master.set(error_ns=0)
     rig.publishes("after the epoch was right again")
     rig.selected("again")
@@ -295,7 +293,7 @@ def test_masters_time_jumps_by_a_second(cable, seconds, when):
         rig.silence(5, "after its death")
     rig.master.set(error_ns=seconds * 10**9, mute=False)
     rig.observe(10)
-    print(f"{seconds:+} s: {rig.silence(2, 'after the jump')}")
+    assert rig.silence(2, "after the jump") == "master-time-jumped"
     rig.master.set(error_ns=0)
     rig.publishes("after it came back")
     rig.selected("again")
@@ -313,7 +311,7 @@ def test_a_better_master_comes_and_goes(cable, name, error_ns):
     if error_ns == 0:
         rig.publishes("with the better one")
     else:
-        print(f"{name}: {rig.silence(2, 'with the better one')}")
+        assert rig.silence(2, "with the better one") == "master-time-jumped"
     better.mute()
     time.sleep(5)  # It is missed after 3 to 4 Announces.
     rig.publishes("with the first one again")
@@ -335,7 +333,8 @@ def test_leap_list_replaced_while_running(cable):
         return next((c for c in rig.status()["utc"]["claims"] if c["source"] == "leap-file"), None)
 
     def vouches():
-        return bool(claim()) and claim()["valid"] and claim()["offset"] == 37
+        said = claim()
+        return said is not None and said["valid"] and said["offset"] == 37
 
     replace(leap_list.GOOD)
     rig = Rig(cable, utc=f'leap_file = "{path}"')
