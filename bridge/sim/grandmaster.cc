@@ -7,6 +7,30 @@ namespace bridge::sim {
 using ptp::Message;
 using ptp::MessageType;
 
+const char* LeapMannersName(LeapManners manners) {
+  switch (manners) {
+    case LeapManners::kHonest:
+      return "honest";
+    case LeapManners::kUnannounced:
+      return "unannounced";
+    case LeapManners::kClearsEarly:
+      return "clears-early";
+    case LeapManners::kClearsLate:
+      return "clears-late";
+    case LeapManners::kNeverClears:
+      return "never-clears";
+    case LeapManners::kChangesEarly:
+      return "changes-early";
+    case LeapManners::kNeverChanges:
+      return "never-changes";
+    case LeapManners::kForgets:
+      return "forgets";
+    case LeapManners::kChangesUnasked:
+      return "changes-unasked";
+  }
+  return "";
+}
+
 ptp::Header Grandmaster::MakeHeader(MessageType type) const {
   ptp::Header header{};
   header.type = type;
@@ -15,13 +39,44 @@ ptp::Header Grandmaster::MakeHeader(MessageType type) const {
   return header;
 }
 
-Message Grandmaster::AnnounceMessage() {
-  Message message{MakeHeader(MessageType::kAnnounce), settings_.announce, {}};
-  message.header.flags = settings_.announce_flags;
+Message Grandmaster::AnnounceMessage(TaiTime now) {
+  ptp::Announce announce = settings_.announce;
+  ptp::Flags flags = settings_.announce_flags;
+  if (settings_.leap_plan) ActOnLeapPlan(*settings_.leap_plan, now, announce, flags);
+  Message message{MakeHeader(MessageType::kAnnounce), announce, {}};
+  message.header.flags = flags;
   message.header.log_interval = {settings_.announce_interval};
   message.header.sequence = announce_sequence_;
   announce_sequence_ = announce_sequence_.Next();
   return message;
+}
+
+void Grandmaster::ActOnLeapPlan(const LeapPlan& plan, TaiTime now,
+                                ptp::Announce& announce, ptp::Flags& flags) const {
+  using enum LeapManners;
+  const LeapManners manners = plan.manners;
+  constexpr TimeDelta kHour = TimeDelta::FromSeconds(3600);
+  const TaiTime in_time = plan.new_month + plan.delay;
+
+  TaiTime cleared = in_time;
+  if (manners == kClearsEarly || manners == kChangesEarly) {
+    cleared = plan.new_month - kHour;
+  }
+  if (manners == kClearsLate) cleared = in_time + kHour;
+  const bool flagged =
+      manners != kUnannounced && manners != kChangesUnasked &&
+      now >= plan.new_month - plan.flags_before &&
+      (now < cleared || manners == kNeverClears || manners == kForgets);
+  const bool insert = plan.what == LeapIndicator::kInsert;
+  (insert ? flags.leap61 : flags.leap59) |= flagged;
+
+  const bool early = manners == kChangesEarly || manners == kChangesUnasked;
+  const bool changed = manners != kNeverChanges && manners != kForgets &&
+                       now >= (early ? plan.new_month - kHour : in_time);
+  if (changed) {
+    announce.current_utc_offset =
+        static_cast<int16_t>(announce.current_utc_offset + (insert ? 1 : -1));
+  }
 }
 
 Message Grandmaster::SyncMessage(TaiTime now) {

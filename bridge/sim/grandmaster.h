@@ -9,11 +9,32 @@
 #include <vector>
 
 #include "bridge/ptp/message.h"
+#include "bridge/sim/truth.h"
 
 namespace bridge::sim {
 
-// In every simulated world: 10 s in 1972 and the 27 leap seconds up to 2017.
-inline constexpr int kTaiMinusUtc = 10 + 27;
+// How a grandmaster behaves around a leap second.
+enum class LeapManners {
+  kHonest,          // Flags before, and with the new month the new offset without.
+  kUnannounced,     // The new offset in time, and never a flag.
+  kClearsEarly,     // Takes its flags back an hour before the new month.
+  kClearsLate,      // The new offset in time, the flags for another hour.
+  kNeverClears,     // The new offset in time, the flags for ever.
+  kChangesEarly,    // The new offset an hour before the new month.
+  kNeverChanges,    // Clears its flags in time and keeps the old offset.
+  kForgets,         // Keeps the old offset and the flags.
+  kChangesUnasked,  // Never a flag; the new offset an hour before the new month.
+};
+const char* LeapMannersName(LeapManners manners);
+
+// What it does of its own accord; its settings' Announce is what holds before.
+struct LeapPlan {
+  LeapManners manners = LeapManners::kHonest;
+  LeapIndicator what = LeapIndicator::kInsert;
+  TaiTime new_month = {};
+  TimeDelta flags_before = TimeDelta::FromSeconds(12 * 3600);
+  TimeDelta delay = {};  // After the new month until it acts on it.
+};
 
 struct GrandmasterSettings {
   ptp::PortIdentity identity{{0x0011'22ff'fe33'4455}, 1};
@@ -33,6 +54,8 @@ struct GrandmasterSettings {
                          .time_source = 0x20};
   // A default linuxptp grandmaster: right offset, valid flag clear.
   ptp::Flags announce_flags{.ptp_timescale = true};
+  // Nothing: follows the world's true leap second honestly, if there is one.
+  std::optional<LeapPlan> leap_plan;
 };
 
 class Grandmaster {
@@ -46,7 +69,8 @@ class Grandmaster {
   bool alive() const { return alive_; }
   void set_alive(bool alive) { alive_ = alive; }
 
-  ptp::Message AnnounceMessage();
+  // `now` matters to a leap plan only.
+  ptp::Message AnnounceMessage(TaiTime now = TaiTime());
   // A Sync, as it leaves at `now`; a Follow_Up for it unless one-step.
   ptp::Message SyncMessage(TaiTime now);
   ptp::Message FollowUpMessage(const ptp::Header& sync, TaiTime sent) const;
@@ -60,6 +84,9 @@ class Grandmaster {
 
  private:
   ptp::Header MakeHeader(ptp::MessageType type) const;
+
+  void ActOnLeapPlan(const LeapPlan& plan, TaiTime now, ptp::Announce& announce,
+                     ptp::Flags& flags) const;
 
   GrandmasterSettings settings_;
   TimeDelta error_;

@@ -12,16 +12,13 @@
 namespace bridge::sim {
 namespace {
 
-constexpr int64_t kStartUnix = 1'795'262'400;  // 2026-11-21 12:00:00 UTC.
-constexpr auto kStart = TaiTime::FromNanos((kStartUnix + kTaiMinusUtc) * 1'000'000'000);
 // The machine has been up for a while, and its crystal owes nothing to TAI.
 constexpr auto kRawAtStart = RawTime::FromNanos(86'400'123'456'789);
 constexpr ptp::PortIdentity kSlave{{0x00aa'bbff'fecc'ddee}, 1};
 
-// The one row that matters today, and an expiry far ahead.
-std::string LeapList() {
-  return absl::StrCat("#$ 3676924800\n#@ 4200000000\n3692217600 ", kTaiMinusUtc, "\n");
-}
+// chrony drops what is nearer to a leap second; ntpd has no guard of its own.
+constexpr auto kLeapSilence = TimeDelta::FromSeconds(5);
+constexpr size_t kMaxLogLines = 10'000;
 
 Config Complete(Config config) {
   if (config.ptp.interface.empty()) config.ptp.interface = "sim0";
@@ -34,36 +31,92 @@ Config Complete(Config config) {
 World::World(Scenario scenario)
     : scenario_(std::move(scenario)),
       rng_(scenario_.seed),
-      start_(kStart),
-      now_(kStart),
-      oscillator_(scenario_.oscillator, kStart, kRawAtStart, rng_.Fork()),
-      system_(kRawAtStart,
-              UtcTime::FromNanos(kStartUnix * 1'000'000'000) - scenario_.system_error),
+      truth_(scenario_.tai_minus_utc, scenario_.leap),
+      start_(truth_.Tai(scenario_.start)),
+      now_(start_),
+      oscillator_(scenario_.oscillator, start_, kRawAtStart, rng_.Fork()),
+      system_(kRawAtStart, TrueUtc() - scenario_.system_error),
       link_(scenario_.link, rng_.Fork()),
-      consumer_(scenario_.steering, &segment_) {
+      consumer_(scenario_.steering, &segment_),
+      kernel_(scenario_.kernel),
+      leap_list_(LeapListFile(scenario_.leap_list, truth_, scenario_.start)) {
   engine_ =
       std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
   for (const GrandmasterSettings& settings : scenario_.grandmasters) {
     grandmasters_.push_back(std::make_unique<Grandmaster>(settings));
+    auto& plan = grandmasters_.back()->settings().leap_plan;
+    if (truth_.leap() && !plan) {
+      plan = LeapPlan{.what = truth_.leap()->what, .new_month = *truth_.new_month()};
+    }
     ScheduleMaster(grandmasters_.size() - 1);
   }
-  After(TimeDelta(), [this] {
+  After(TimeDelta(), [this] { StartDaemon(); });
+  // The consumer's second is its own, not the master's.
+  At(absl::Milliseconds(1333), [this] { OncePerSecond(); });
+  if (truth_.leap()) GuardLeap();
+  if (scenario_.script) scenario_.script(*this);
+}
+
+// ---- The daemon and the system it runs on.
+
+void World::StartDaemon() {
+  running_ = true;
+  Actions actions;
+  ReplaceLeapList(leap_list_);
+  engine_->OnKernelClock(kernel_, Mono(), actions);
+  engine_->OnPair(ReadPair(), Mono(), actions);
+  engine_->OnLink(link_.up(), Mono(), actions);
+  CarryOut(actions);
+  ScheduleDeadline();
+}
+
+void World::RestartDaemon(absl::Duration down) {
+  if (!running_) return;
+  Actions actions;
+  engine_->Stop(Mono(), actions);
+  CarryOut(actions);
+  running_ = false;
+  kernel_.may_be_ours |= tally_.published > 0;
+  engine_ =
+      std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
+  After(ToTimeDelta(down), [this] { StartDaemon(); });
+}
+
+void World::OncePerSecond() {
+  consumer_.Poll(ReadSystem(), ReadRaw(), system_);
+  if (running_) {
     Actions actions;
-    if (scenario_.leap_list)
-      engine_->OnLeapFile(LeapTable::Parse(LeapList()), Mono(), actions);
-    engine_->OnKernelClock(scenario_.kernel, Mono(), actions);
-    engine_->OnPair(ReadPair(), Mono(), actions);
-    engine_->OnLink(true, Mono(), actions);
+    engine_->OnKernelClock(kernel_, Mono(), actions);
     CarryOut(actions);
     ScheduleDeadline();
-  });
-  // The consumer's second is its own, not the master's.
-  for (int64_t second = 1; second <= absl::ToInt64Seconds(scenario_.duration) + 1;
-       ++second) {
-    At(absl::Milliseconds(1000 * second + 333),
-       [this] { consumer_.Poll(ReadSystem(), ReadRaw(), system_); });
   }
-  if (scenario_.script) scenario_.script(*this);
+  ++tally_.seconds;
+  tally_.seconds_publishing += engine_->publishing();
+  After(TimeDelta::FromSeconds(1), [this] { OncePerSecond(); });
+}
+
+void World::ReplaceLeapList(absl::StatusOr<std::string> text) {
+  leap_list_ = std::move(text);
+  if (!running_) return;
+  const absl::StatusOr<LeapTable> table =
+      leap_list_.ok() ? LeapTable::Parse(*leap_list_) : leap_list_.status();
+  Actions actions;
+  engine_->OnLeapFile(table, Mono(), actions);
+  CarryOut(actions);
+}
+
+void World::ReplaceLeapList(LeapList list) {
+  ReplaceLeapList(LeapListFile(list, truth_, TrueUtc().Split().seconds));
+}
+
+// From here on nobody may find a sample, until the second is safely over.
+void World::GuardLeap() {
+  const int64_t midnight = truth_.leap()->midnight;
+  for (int64_t ms = -4'990; ms < 5'000; ms += 500) {
+    At(AgeAt(midnight) + absl::Milliseconds(ms), [this] {
+      if (valid_in_segment()) Violated("the segment is valid at a leap second");
+    });
+  }
 }
 
 // ---- Time.
@@ -99,8 +152,8 @@ void World::After(TimeDelta delay, std::function<void()> what) {
 
 absl::Duration World::age() const { return ToDuration(now_ - start_); }
 
-UtcTime World::TrueUtc() const {
-  return UtcTime() + (now_.SinceEpoch() - TimeDelta::FromSeconds(kTaiMinusUtc));
+absl::Duration World::AgeAt(int64_t unix_second) const {
+  return ToDuration(truth_.Tai(unix_second) - start_);
 }
 
 double World::SystemClockError() { return (TrueUtc() - ReadSystem()).NanosDouble(); }
@@ -132,7 +185,7 @@ void World::ScheduleMaster(size_t i) {
 
 void World::SendAnnounce(size_t i) {
   Grandmaster& master = *grandmasters_[i];
-  if (master.alive()) ToSlave(master.AnnounceMessage());
+  if (master.alive()) ToSlave(master.AnnounceMessage(now_));
   After(
       TimeDelta::FromNanosDouble(std::exp2(master.settings().announce_interval) * 1e9),
       [this, i] { SendAnnounce(i); });
@@ -182,6 +235,7 @@ void World::ToSlave(const ptp::Message& message, TimeDelta held) {
       std::optional<UtcTime> stamp;
       if (event) stamp = ReadSystem();
       After(held, [this, octets, stamp] {
+        if (!running_) return;
         arrivals_.push_back({octets, stamp});
         WakeTurn(TimeDelta::FromNanosDouble(20'000 + 30'000 * rng_.Exponential()));
       });
@@ -190,6 +244,7 @@ void World::ToSlave(const ptp::Message& message, TimeDelta held) {
 }
 
 void World::Inject(std::vector<uint8_t> octets, bool stamped) {
+  if (!running_) return;
   std::optional<UtcTime> stamp;
   if (stamped) stamp = ReadSystem();
   arrivals_.push_back({std::move(octets), stamp});
@@ -210,6 +265,7 @@ void World::FromSlave(const ptp::Send& send) {
               !rng_.Chance(scenario_.transmit_stamp_loss)) {
             const UtcTime stamp = ReadSystem();
             After(TimeDelta::FromMicros(25), [this, token, stamp] {
+              if (!running_) return;
               transmitted_.push_back({token, stamp});
               WakeTurn(TimeDelta::FromMicros(20));
             });
@@ -224,6 +280,7 @@ void World::FromSlave(const ptp::Send& send) {
 
 void World::SetLinkUp(bool up) {
   link_.set_up(up);
+  if (!running_) return;
   Actions actions;
   engine_->OnLink(up, Mono(), actions);
   CarryOut(actions);
@@ -246,6 +303,7 @@ void World::WakeTurn(TimeDelta latency) {
 }
 
 void World::Turn() {
+  if (!running_) return;
   const MonoTime now = Mono();
   Actions actions;
   if (!arrivals_.empty() || !transmitted_.empty()) {
@@ -272,6 +330,7 @@ void World::Turn() {
 }
 
 void World::ScheduleDeadline() {
+  if (!running_) return;
   const auto deadline = engine_->Deadline();
   if (!deadline) return;
   // The local clock may run slow: come a little late rather than early.
@@ -296,10 +355,11 @@ void World::CarryOut(Actions& actions) {
     } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
       engine_->OnCrossTimestamp(ReadPair(), Mono(), actions);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
-      OnPublish(publish->sample);
+      OnPublish(publish->sample, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {
       writer_.Withdraw();
-    } else if (const auto* line = std::get_if<WriteLog>(&action)) {
+    } else if (const auto* line = std::get_if<WriteLog>(&action);
+               line && log_.size() < kMaxLogLines) {
       log_.push_back(
           absl::StrFormat("%9.3f %s", absl::ToDoubleSeconds(age()), line->line.text));
     }
@@ -311,17 +371,38 @@ void World::CarryOut(Actions& actions) {
   if (segment_.count % 2 != 0) Violated("the segment's count is odd between writes");
 }
 
-void World::OnPublish(const RefclockSample& sample) {
+// The store, and the reading after it by which the engine sees whether somebody
+// has stepped the system clock since the sample was taken.
+void World::OnPublish(const RefclockSample& sample, Actions& actions) {
+  if (auto step = std::exchange(before_store_, nullptr)) step();
   writer_.Write(ToShmSample(sample));
+  if (auto step = std::exchange(after_store_, nullptr)) step();
+  Actions after;
+  engine_->OnPair(ReadPair(), Mono(), after);
+  const bool retracted = std::any_of(after.begin(), after.end(), [](const Action& a) {
+    return std::holds_alternative<Withdraw>(a);
+  });
+  actions.insert(actions.end(), after.begin(), after.end());
+  if (retracted) {
+    ++tally_.retracted;
+  } else {
+    Judge(sample);
+  }
+}
+
+// Against the clocks as they are from now on, when it can be read.
+void World::Judge(const RefclockSample& sample) {
   const double truth_ns = (TrueUtc() - ReadSystem()).NanosDouble();
   const PublishedSample published{.when = now_,
                                   .error_ns = sample.Offset().NanosDouble() - truth_ns,
                                   .bound_ns = sample.error_bound.NanosDouble(),
                                   .leap = sample.leap};
-  if (!samples_.empty() && samples_.back().when >= published.when) {
+  if (last_published_ && *last_published_ >= now_)
     Violated("two samples at one instant");
-  }
-  samples_.push_back(published);
+  last_published_ = now_;
+  if (truth_.NearLeap(now_, kLeapSilence)) Violated("a sample at a leap second");
+  tally_.Add(published, truth_.PendingAt(now_));
+  if (scenario_.keep_samples) samples_.push_back(published);
 }
 
 void World::Violated(const std::string& what) {

@@ -21,9 +21,12 @@
 #include "bridge/sim/consumer.h"
 #include "bridge/sim/event_queue.h"
 #include "bridge/sim/grandmaster.h"
+#include "bridge/sim/leap_list.h"
 #include "bridge/sim/link.h"
 #include "bridge/sim/oscillator.h"
 #include "bridge/sim/system_clock.h"
+#include "bridge/sim/tally.h"
+#include "bridge/sim/truth.h"
 #include "shm/segment_writer.h"
 
 namespace bridge::sim {
@@ -34,24 +37,23 @@ struct Scenario {
   std::string name = "unnamed";
   std::string about;  // One line for a reader.
   uint64_t seed = 1;
-  Config config;  // Completed by the World: interface, SHM unit 2.
+  int64_t start = UnixSecond(absl::CivilSecond(2026, 11, 21, 12));  // Unix second.
+  int tai_minus_utc = kTaiMinusUtc;  // True at the start.
+  std::optional<TrueLeap> leap;      // After the start.
+  Config config;                     // Completed by the World: interface, SHM unit 2.
   std::vector<GrandmasterSettings> grandmasters{GrandmasterSettings{}};
   LinkSettings link;
   OscillatorSettings oscillator{.ppm = 10};
   Steering steering = Steering::kNone;
   TimeDelta system_error = TimeDelta::FromMillis(5);  // At the start.
-  KernelClock kernel;
-  bool leap_list = true;           // A current leap-seconds.list is at hand.
+  KernelClock kernel;                                 // As it is at the start.
+  LeapList leap_list = LeapList::kGood;
   double transmit_stamp_loss = 0;  // Share of TX stamps that never come.
+  // Each sample, for samples() and what is computed from it; off for long runs,
+  // where the tally has to do.
+  bool keep_samples = true;
   absl::Duration duration = absl::Minutes(2);
   std::function<void(World&)> script;  // Schedules what goes wrong.
-};
-
-struct PublishedSample {
-  TaiTime when;     // True time.
-  double error_ns;  // Sample minus truth.
-  double bound_ns;  // What it claimed.
-  LeapIndicator leap;
 };
 
 class World {
@@ -69,6 +71,19 @@ class World {
   Link& link() { return link_; }
   void SetLinkUp(bool up);
   void StepSystemClock(TimeDelta by);
+  // Done once, at the next sample: between the reading of the clocks and the
+  // store, or between the store and the check that follows it.
+  void BeforeNextStore(std::function<void()> what) { before_store_ = std::move(what); }
+  void AfterNextStore(std::function<void()> what) { after_store_ = std::move(what); }
+  // The new text of leap-seconds.list, or why there is none.
+  void ReplaceLeapList(absl::StatusOr<std::string> text);
+  void ReplaceLeapList(LeapList list);
+  // Told to the engine within a second, as the real loop does.
+  void SetKernel(const KernelClock& kernel) { kernel_ = kernel; }
+  const KernelClock& kernel() const { return kernel_; }
+  // Stops the daemon and starts it again after `down`: same configuration, same
+  // segment; what it has published may be in the system clock by then.
+  void RestartDaemon(absl::Duration down = absl::Seconds(1));
   // Hands these octets to the slave as they are, with or without a stamp.
   void Inject(std::vector<uint8_t> octets, bool stamped);
   ClientEngine& engine() { return *engine_; }
@@ -78,6 +93,12 @@ class World {
   // ---- What a test may ask.
   const Scenario& scenario() const { return scenario_; }
   absl::Duration age() const;
+  const Truth& truth() const { return truth_; }
+  int TrueOffset(TaiTime instant) const { return truth_.OffsetAt(instant); }
+  TaiTime now() const { return now_; }
+  // How old the world is when UTC shows this Unix second; for At().
+  absl::Duration AgeAt(int64_t unix_second) const;
+  const Tally& tally() const { return tally_; }
   const std::vector<PublishedSample>& samples() const { return samples_; }
   size_t SamplesSince(absl::Duration age) const;
   double WorstError(absl::Duration since = absl::ZeroDuration()) const;  // ns
@@ -105,6 +126,9 @@ class World {
   };
 
   void Step();
+  void StartDaemon();
+  void OncePerSecond();
+  void GuardLeap();
   void ScheduleMaster(size_t i);
   void SendAnnounce(size_t i);
   void SendSync(size_t i);
@@ -115,18 +139,20 @@ class World {
   void WakeTurn(TimeDelta latency);
   void ScheduleDeadline();
   void CarryOut(Actions& actions);
-  void OnPublish(const RefclockSample& sample);
+  void OnPublish(const RefclockSample& sample, Actions& actions);
+  void Judge(const RefclockSample& sample);
   void Violated(const std::string& what);
 
   RawTime ReadRaw() { return oscillator_.Read(now_); }
   MonoTime Mono() { return MonoTime::FromNanos(ReadRaw().Nanos()); }
   UtcTime ReadSystem() { return system_.Read(ReadRaw()); }
-  UtcTime TrueUtc() const;
+  UtcTime TrueUtc() const { return truth_.Utc(now_); }
   CrossTimestamp<Raw> ReadPair();
   void After(TimeDelta delay, std::function<void()> what);
 
   Scenario scenario_;
   Rng rng_;
+  Truth truth_;
   TaiTime start_;
   TaiTime now_;
   EventQueue queue_;
@@ -138,12 +164,19 @@ class World {
   ntpshm::SegmentWriter writer_{&segment_};
   Consumer consumer_;
   std::unique_ptr<ClientEngine> engine_;
+  bool running_ = true;
+  KernelClock kernel_;
+  absl::StatusOr<std::string> leap_list_;
+  std::function<void()> before_store_;
+  std::function<void()> after_store_;
 
   std::vector<Arrival> arrivals_;
   std::vector<Transmitted> transmitted_;
   std::optional<TaiTime> turn_at_;
   std::optional<TaiTime> deadline_at_;
 
+  Tally tally_;
+  std::optional<TaiTime> last_published_;
   std::vector<PublishedSample> samples_;
   std::vector<std::string> violations_;
   std::vector<std::string> log_;

@@ -38,7 +38,7 @@ TEST(Client, PublishesWithADefaultLinuxptpMasterAndALeapList) {
 
 TEST(Client, PublishesWithoutALeapListByWhatWasKnownAtItsRelease) {
   Scenario scenario = Steady();
-  scenario.leap_list = false;
+  scenario.leap_list = LeapList::kAbsent;
   World world(scenario);
   world.RunFor(absl::Seconds(5));
   EXPECT_TRUE(world.engine().publishing());
@@ -47,7 +47,7 @@ TEST(Client, PublishesWithoutALeapListByWhatWasKnownAtItsRelease) {
 
 TEST(Client, TakesASynchronizedSystemClockAsAWitnessOfTheWholeSecond) {
   Scenario scenario = Steady();
-  scenario.leap_list = false;
+  scenario.leap_list = LeapList::kAbsent;
   scenario.kernel = Synchronized();
   World world(scenario);
   world.RunFor(absl::Seconds(10));
@@ -57,7 +57,7 @@ TEST(Client, TakesASynchronizedSystemClockAsAWitnessOfTheWholeSecond) {
 
 TEST(Client, TakesNoSystemClockThatItMayHaveSetItself) {
   Scenario scenario = Steady();
-  scenario.leap_list = false;
+  scenario.leap_list = LeapList::kAbsent;
   scenario.kernel = Synchronized();
   scenario.kernel.may_be_ours = true;
   World world(scenario);
