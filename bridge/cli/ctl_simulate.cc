@@ -8,6 +8,7 @@
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/nearest.h"
 #include "bridge/os/trace_file.h"
+#include "bridge/sim/leap_scenarios.h"
 #include "bridge/sim/scenarios.h"
 
 namespace bridge::ctl {
@@ -23,6 +24,14 @@ std::string List() {
   std::string out;
   for (const sim::Scenario& scenario : sim::Scenarios()) {
     absl::StrAppendFormat(&out, "  %-16s %s\n", scenario.name, scenario.about);
+  }
+  absl::StrAppend(
+      &out,
+      "\nHours around a month's end: leap-SITUATION-insert or -delete, then "
+      "-step, -slew\nor -smear (what the NTP daemon does), as in "
+      "leap-list-knows-insert-step\n\n");
+  for (const sim::LeapSituation& situation : sim::LeapSituations()) {
+    absl::StrAppendFormat(&out, "  %-30s %s\n", situation.name, situation.about);
   }
   return out;
 }

@@ -27,6 +27,8 @@ const char* LeapMannersName(LeapManners manners) {
       return "forgets";
     case LeapManners::kChangesUnasked:
       return "changes-unasked";
+    case LeapManners::kUnaware:
+      return "unaware";
   }
   return "";
 }
@@ -55,6 +57,7 @@ void Grandmaster::ActOnLeapPlan(const LeapPlan& plan, TaiTime now,
                                 ptp::Announce& announce, ptp::Flags& flags) const {
   using enum LeapManners;
   const LeapManners manners = plan.manners;
+  if (manners == kUnaware) return;
   constexpr TimeDelta kHour = TimeDelta::FromSeconds(3600);
   const TaiTime in_time = plan.new_month + plan.delay;
 

@@ -24,6 +24,7 @@ enum class LeapManners {
   kNeverChanges,    // Clears its flags in time and keeps the old offset.
   kForgets,         // Keeps the old offset and the flags.
   kChangesUnasked,  // Never a flag; the new offset an hour before the new month.
+  kUnaware,         // Never a flag, and the old offset for ever.
 };
 const char* LeapMannersName(LeapManners manners);
 

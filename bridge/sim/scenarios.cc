@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "bridge/sim/leap_scenarios.h"
+
 namespace bridge::sim {
 namespace {
 
@@ -249,7 +251,7 @@ std::optional<Scenario> FindScenario(absl::string_view name) {
   for (const Scenario& scenario : Scenarios()) {
     if (scenario.name == name) return scenario;
   }
-  return std::nullopt;
+  return FindLeapScenario(name);
 }
 
 }  // namespace bridge::sim

@@ -15,7 +15,7 @@ namespace bridge::sim {
 // In the order in which they are shown.
 std::vector<Scenario> Scenarios();
 
-// Nothing when there is none of that name.
+// One of these or of leap_scenarios.h; nothing when there is none of that name.
 std::optional<Scenario> FindScenario(absl::string_view name);
 
 }  // namespace bridge::sim

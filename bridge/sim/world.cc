@@ -35,9 +35,9 @@ World::World(Scenario scenario)
       start_(truth_.Tai(scenario_.start)),
       now_(start_),
       oscillator_(scenario_.oscillator, start_, kRawAtStart, rng_.Fork()),
-      system_(kRawAtStart, TrueUtc() - scenario_.system_error),
       link_(scenario_.link, rng_.Fork()),
-      consumer_(scenario_.steering, &segment_),
+      consumer_(scenario_.steering, scenario_.leap_rule, truth_, &segment_),
+      system_(kRawAtStart, consumer_.RightClock(start_) - scenario_.system_error),
       kernel_(scenario_.kernel),
       leap_list_(LeapListFile(scenario_.leap_list, truth_, scenario_.start)) {
   engine_ =
@@ -83,7 +83,11 @@ void World::RestartDaemon(absl::Duration down) {
 }
 
 void World::OncePerSecond() {
-  consumer_.Poll(ReadSystem(), ReadRaw(), system_);
+  consumer_.Poll(now_, ReadRaw(), system_);
+  // A kernel that does a leap second corrects its TAI offset, if it has one.
+  const int leaps = system_.leaps_inserted() - leaps_in_kernel_tai_;
+  leaps_in_kernel_tai_ += leaps;
+  if (kernel_.tai_offset != 0) kernel_.tai_offset += leaps;
   if (running_) {
     Actions actions;
     engine_->OnKernelClock(kernel_, Mono(), actions);
@@ -111,10 +115,12 @@ void World::ReplaceLeapList(LeapList list) {
 
 // From here on nobody may find a sample, until the second is safely over.
 void World::GuardLeap() {
-  const int64_t midnight = truth_.leap()->midnight;
-  for (int64_t ms = -4'990; ms < 5'000; ms += 500) {
-    At(AgeAt(midnight) + absl::Milliseconds(ms), [this] {
-      if (valid_in_segment()) Violated("the segment is valid at a leap second");
+  const absl::Duration new_month = AgeAt(truth_.leap()->midnight);
+  for (int64_t ms = -7'000; ms < 6'000; ms += 125) {
+    At(new_month + absl::Milliseconds(ms), [this] {
+      if (valid_in_segment() && truth_.NearLeap(now_, kLeapSilence)) {
+        Violated("the segment is valid at a leap second");
+      }
     });
   }
 }
@@ -156,7 +162,9 @@ absl::Duration World::AgeAt(int64_t unix_second) const {
   return ToDuration(truth_.Tai(unix_second) - start_);
 }
 
-double World::SystemClockError() { return (TrueUtc() - ReadSystem()).NanosDouble(); }
+double World::SystemClockError() {
+  return (consumer_.RightClock(now_) - ReadSystem()).NanosDouble();
+}
 
 // The best of three vDSO readings: tight as a rule, now and then interrupted.
 CrossTimestamp<Raw> World::ReadPair() {

@@ -45,6 +45,7 @@ struct Scenario {
   LinkSettings link;
   OscillatorSettings oscillator{.ppm = 10};
   Steering steering = Steering::kNone;
+  LeapRule leap_rule = LeapRule::kIgnore;
   TimeDelta system_error = TimeDelta::FromMillis(5);  // At the start.
   KernelClock kernel;                                 // As it is at the start.
   LeapList leap_list = LeapList::kGood;
@@ -104,7 +105,7 @@ class World {
   double WorstError(absl::Duration since = absl::ZeroDuration()) const;  // ns
   double RmsError(absl::Duration since) const;                           // ns
   size_t BoundViolations() const;
-  // True time minus system time now, ns.
+  // A right clock (smeared for a consumer that smears) minus the system's now, ns.
   double SystemClockError();
   const Consumer& consumer() const { return consumer_; }
   // Invariants that did not hold, in words.
@@ -157,15 +158,16 @@ class World {
   TaiTime now_;
   EventQueue queue_;
   Oscillator oscillator_;
-  SystemClock system_;
   Link link_;
   std::vector<std::unique_ptr<Grandmaster>> grandmasters_;
   ntpshm::Segment segment_{};
   ntpshm::SegmentWriter writer_{&segment_};
   Consumer consumer_;
+  SystemClock system_;
   std::unique_ptr<ClientEngine> engine_;
   bool running_ = true;
   KernelClock kernel_;
+  int leaps_in_kernel_tai_ = 0;
   absl::StatusOr<std::string> leap_list_;
   std::function<void()> before_store_;
   std::function<void()> after_store_;
