@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bridge/cli/ctl_command.h"
+#include "bridge/cli/ctl_simulate_days.h"
 #include "bridge/config/nearest.h"
 #include "bridge/os/trace_file.h"
 #include "bridge/sim/leap_scenarios.h"
@@ -18,6 +19,9 @@ constexpr Flag kFlags[] = {
     {"scenario", "NAME", "which one; without it they are listed"},
     {"seed", "N", "of its random numbers (default: 1)"},
     {"record", "FILE", "write a trace to this new file, for refclockctl replay"},
+    {"days", "N", "play random days instead, with random faults"},
+    {"first-seed", "N", "of the first of them (default: 1)"},
+    {"jobs", "N", "processes that share them (default: 1)"},
 };
 
 std::string List() {
@@ -63,22 +67,24 @@ int Play(sim::Scenario scenario, os::TraceFile* record) {
   return world.violations().empty() && world.BoundViolations() == 0 ? kGood : kBad;
 }
 
-}  // namespace
+// The flag's number, or `otherwise` when it is not there; complains when it is not
+// a number from `least` on.
+template <typename Number>
+std::optional<Number> NumberOf(const Arguments& arguments, const char* flag,
+                               Number otherwise, Number least) {
+  const auto text = arguments.Get(flag);
+  Number number = otherwise;
+  if (text && (!absl::SimpleAtoi(*text, &number) || number < least)) {
+    Complain(kWrongUse,
+             absl::StrCat("--", flag, "=", *text, " is not a whole number",
+                          least > 0 ? absl::StrCat(" from ", least, " on") : ""));
+    return std::nullopt;
+  }
+  return number;
+}
 
-int Simulate(Words words) {
-  const auto arguments = Arguments::Parse(words, kFlags);
-  if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
-  if (arguments->Has("help")) {
-    absl::PrintF(
-        "refclockctl simulate [--scenario=NAME] [--seed=N] [--record=FILE]\n\n%s\n"
-        "Scenarios:\n%s",
-        FlagHelp(kFlags), List());
-    return kGood;
-  }
-  if (!arguments->words().empty()) {
-    return Complain(kWrongUse, "simulate wants flags only; see simulate --help");
-  }
-  const auto name = arguments->Get("scenario");
+int PlayScenario(const Arguments& arguments) {
+  const auto name = arguments.Get("scenario");
   if (!name) {
     absl::PrintF("%s", List());
     return kGood;
@@ -93,13 +99,11 @@ int Simulate(Words words) {
                                  nearest ? absl::StrCat("did you mean ", *nearest, "?")
                                          : "`refclockctl simulate` lists them"));
   }
-  if (const auto seed = arguments->Get("seed");
-      seed && !absl::SimpleAtoi(*seed, &scenario->seed)) {
-    return Complain(kWrongUse,
-                    absl::StrCat("--seed=", *seed, " is not a whole number"));
-  }
+  const auto seed = NumberOf<uint64_t>(arguments, "seed", scenario->seed, 0);
+  if (!seed) return kWrongUse;
+  scenario->seed = *seed;
   std::unique_ptr<os::TraceFile> record;
-  if (const auto path = arguments->Get("record")) {
+  if (const auto path = arguments.Get("record")) {
     auto created = os::TraceFile::Create(*path);
     if (!created.ok()) return Complain(kWrongUse, created.status().message());
     record = *std::move(created);
@@ -110,6 +114,34 @@ int Simulate(Words words) {
     if (!record->status().ok()) return Complain(kBad, record->status().message());
   }
   return code;
+}
+
+int PlayDays(const Arguments& arguments) {
+  const auto count = NumberOf<uint64_t>(arguments, "days", 1, 1);
+  const auto first = NumberOf<uint64_t>(arguments, "first-seed", 1, 0);
+  const auto jobs = NumberOf<int>(arguments, "jobs", 1, 1);
+  if (!count || !first || !jobs) return kWrongUse;
+  return PlayDays(Days{.count = *count, .first_seed = *first, .jobs = *jobs});
+}
+
+}  // namespace
+
+int Simulate(Words words) {
+  const auto arguments = Arguments::Parse(words, kFlags);
+  if (!arguments.ok()) return Complain(kWrongUse, arguments.status().message());
+  if (arguments->Has("help")) {
+    absl::PrintF(
+        "refclockctl simulate [--scenario=NAME] [--seed=N] [--record=FILE]\n"
+        "refclockctl simulate --days=N [--first-seed=N] [--jobs=N]\n\n"
+        "%s\nScenarios:\n%s",
+        FlagHelp(kFlags), List());
+    return kGood;
+  }
+  if (!arguments->words().empty()) {
+    return Complain(kWrongUse, "simulate wants flags only; see simulate --help");
+  }
+  if (arguments->Has("days")) return PlayDays(*arguments);
+  return PlayScenario(*arguments);
 }
 
 }  // namespace bridge::ctl

@@ -66,6 +66,7 @@ class Grandmaster {
   GrandmasterSettings& settings() { return settings_; }
   // What its clock shows: TAI, plus any error it was told to have.
   TaiTime Clock(TaiTime truth) const { return truth + error_; }
+  TimeDelta error() const { return error_; }
   void set_error(TimeDelta error) { error_ = error; }
   bool alive() const { return alive_; }
   void set_alive(bool alive) { alive_ = alive; }

@@ -34,6 +34,18 @@ struct Tally {
   uint64_t seconds = 0;             // Looked at once a second: how often, ...
   uint64_t seconds_publishing = 0;  // ... and how often it was publishing.
 
+  void Add(const Tally& other) {
+    published += other.published;
+    retracted += other.retracted;
+    beyond_bound += other.beyond_bound;
+    whole_seconds += other.whole_seconds;
+    with_leap += other.with_leap;
+    false_leap += other.false_leap;
+    worst_error_ns = std::max(worst_error_ns, other.worst_error_ns);
+    worst_excess_ns = std::max(worst_excess_ns, other.worst_excess_ns);
+    seconds += other.seconds;
+    seconds_publishing += other.seconds_publishing;
+  }
   void Add(const PublishedSample& sample, LeapIndicator justified) {
     ++published;
     const double error_ns = std::fabs(sample.error_ns);

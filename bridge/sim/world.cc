@@ -79,6 +79,7 @@ void World::RestartDaemon(absl::Duration down) {
   kernel_.may_be_ours |= tally_.published > 0;
   engine_ =
       std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
+  published_before_start_ = tally_.published;
   After(ToTimeDelta(down), [this] { StartDaemon(); });
 }
 
@@ -94,9 +95,24 @@ void World::OncePerSecond() {
     CarryOut(actions);
     ScheduleDeadline();
   }
+  CheckFreshness();
   ++tally_.seconds;
   tally_.seconds_publishing += engine_->publishing();
   After(TimeDelta::FromSeconds(1), [this] { OncePerSecond(); });
+}
+
+// Nothing may stand that is older than max(4 Sync intervals, 2 s); half a second
+// for the daemon's own waking up.
+void World::CheckFreshness() {
+  const auto sync = engine_->source().last_good_sync();
+  if (!engine_->publishing() || !sync) return;
+  const TimeDelta interval =
+      ToTimeDelta(engine_->source().port().sync_interval().ToDuration());
+  const TimeDelta limit =
+      std::max(interval + interval + interval + interval, TimeDelta::FromSeconds(2));
+  if (Mono() - *sync > limit + TimeDelta::FromMillis(500)) {
+    Violated("publishing long after the last good Sync");
+  }
 }
 
 void World::ReplaceLeapList(absl::StatusOr<std::string> text) {

@@ -99,6 +99,10 @@ class World {
   TaiTime now() const { return now_; }
   // How old the world is when UTC shows this Unix second; for At().
   absl::Duration AgeAt(int64_t unix_second) const;
+  // Samples of the daemon that runs now.
+  uint64_t published_since_start() const {
+    return tally_.published - published_before_start_;
+  }
   const Tally& tally() const { return tally_; }
   const std::vector<PublishedSample>& samples() const { return samples_; }
   size_t SamplesSince(absl::Duration age) const;
@@ -129,6 +133,7 @@ class World {
   void Step();
   void StartDaemon();
   void OncePerSecond();
+  void CheckFreshness();
   void GuardLeap();
   void ScheduleMaster(size_t i);
   void SendAnnounce(size_t i);
@@ -178,6 +183,7 @@ class World {
   std::optional<TaiTime> deadline_at_;
 
   Tally tally_;
+  uint64_t published_before_start_ = 0;
   std::optional<TaiTime> last_published_;
   std::vector<PublishedSample> samples_;
   std::vector<std::string> violations_;
