@@ -52,9 +52,11 @@ void LossBurst(World& world, const FaultAt& fault) {
   ChangeLink(world, fault, link);
 }
 
+// Other traffic fills the queues: packets come later than they would, never sooner.
 void JitterStorm(World& world, const FaultAt& fault, Rng& rng) {
   LinkSettings link = world.scenario().link;
-  link.jitter_ns *= rng.Uniform(10, 40);
+  link.queue_chance = rng.Uniform(0.3, 0.95);
+  link.queue_ns = link.delay_ns * rng.Uniform(0.5, 10);
   link.spike_chance = 0.1;
   link.reorder = 0.02;
   ChangeLink(world, fault, link);

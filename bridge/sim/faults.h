@@ -20,7 +20,7 @@ namespace bridge::sim {
 
 enum class Fault {
   kLossBurst,           // Nine packets of ten are lost.
-  kJitterStorm,         // The jitter grows tenfold or more, with spikes.
+  kJitterStorm,         // Most packets wait in queues.
   kPathChange,          // Another way through the network: another delay.
   kLinkFlap,            // The cable is out.
   kMasterDies,          // And comes back.

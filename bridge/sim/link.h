@@ -20,6 +20,8 @@ struct LinkSettings {
                              // than a tenth of itself.
   double spike_chance = 0;   // A rare late packet ...
   double spike_ns = 50'000;  // ... by up to this.
+  double queue_chance = 0;   // Behind other traffic: with this chance a packet ...
+  double queue_ns = 0;       // ... waits this long on average, exponentially.
   double loss = 0;
   double duplicate = 0;
   double reorder = 0;  // Chance of being held back by 200 us.
@@ -52,6 +54,9 @@ class Link {
     ns += settings_.jitter_ns * rng_.Gaussian();
     if (rng_.Chance(settings_.spike_chance)) ns += settings_.spike_ns * rng_.Uniform();
     if (rng_.Chance(settings_.reorder)) ns += 200e3;
+    if (settings_.queue_chance > 0 && rng_.Chance(settings_.queue_chance)) {
+      ns += settings_.queue_ns * rng_.Exponential();
+    }
     return TimeDelta::FromNanosDouble(ns < shortest ? shortest : ns);
   }
 

@@ -19,6 +19,7 @@ constexpr ptp::PortIdentity kSlave{{0x00aa'bbff'fecc'ddee}, 1};
 // chrony drops what is nearer to a leap second; ntpd has no guard of its own.
 constexpr auto kLeapSilence = TimeDelta::FromSeconds(5);
 constexpr size_t kMaxLogLines = 10'000;
+constexpr uint64_t kMaxBadSamplesLogged = 20;
 
 Config Complete(Config config) {
   if (config.ptp.interface.empty()) config.ptp.interface = "sim0";
@@ -382,10 +383,8 @@ void World::CarryOut(Actions& actions) {
       OnPublish(publish->sample, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {
       writer_.Withdraw();
-    } else if (const auto* line = std::get_if<WriteLog>(&action);
-               line && log_.size() < kMaxLogLines) {
-      log_.push_back(
-          absl::StrFormat("%9.3f %s", absl::ToDoubleSeconds(age()), line->line.text));
+    } else if (const auto* line = std::get_if<WriteLog>(&action)) {
+      Note(line->line.text);
     }
   }
   actions.clear();
@@ -425,8 +424,18 @@ void World::Judge(const RefclockSample& sample) {
     Violated("two samples at one instant");
   last_published_ = now_;
   if (truth_.NearLeap(now_, kLeapSilence)) Violated("a sample at a leap second");
+  const uint64_t beyond = tally_.beyond_bound;
   tally_.Add(published, truth_.PendingAt(now_));
+  if (tally_.beyond_bound > beyond && beyond < kMaxBadSamplesLogged) {
+    Note(absl::StrFormat("BAD SAMPLE: off by %.0f ns, claimed %.0f ns",
+                         published.error_ns, published.bound_ns));
+  }
   if (scenario_.keep_samples) samples_.push_back(published);
+}
+
+void World::Note(absl::string_view text) {
+  if (log_.size() >= kMaxLogLines) return;
+  log_.push_back(absl::StrFormat("%9.3f %s", absl::ToDoubleSeconds(age()), text));
 }
 
 void World::Violated(const std::string& what) {

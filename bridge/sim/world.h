@@ -147,6 +147,7 @@ class World {
   void CarryOut(Actions& actions);
   void OnPublish(const RefclockSample& sample, Actions& actions);
   void Judge(const RefclockSample& sample);
+  void Note(absl::string_view text);
   void Violated(const std::string& what);
 
   RawTime ReadRaw() { return oscillator_.Read(now_); }
