@@ -26,7 +26,7 @@ class Oscillator {
 
   // What the clock shows at `now`; `now` never goes back.
   RawTime Read(TaiTime now) {
-    constexpr TimeDelta kStep = TimeDelta::FromMillis(250);
+    constexpr TimeDelta kStep = TimeDelta::FromSeconds(1);
     while (now - at_ > kStep) Advance(kStep);
     if (now > at_) Advance(now - at_);
     return shows_;
@@ -35,10 +35,13 @@ class Oscillator {
   void SetPpm(double ppm) { settings_.ppm = ppm; }
   // d(local)/d(true) - 1, without the white noise.
   double Rate() const {
-    const double phase = 2 * std::numbers::pi * (at_ - start_).SecondsDouble() /
-                         settings_.temperature_period;
-    return (settings_.ppm + settings_.temperature_ppm * std::sin(phase)) * 1e-6 +
-           walk_ppb_ * 1e-9;
+    double ppm = settings_.ppm;
+    if (settings_.temperature_ppm != 0) {
+      const double phase = 2 * std::numbers::pi * (at_ - start_).SecondsDouble() /
+                           settings_.temperature_period;
+      ppm += settings_.temperature_ppm * std::sin(phase);
+    }
+    return ppm * 1e-6 + walk_ppb_ * 1e-9;
   }
 
  private:

@@ -256,16 +256,21 @@ void World::ToSlave(const ptp::Message& message, TimeDelta held) {
   const bool event = ptp::IsEvent(message.header.type);
   for (const TimeDelta delay : link_.Deliver(Direction::kToSlave)) {
     After(delay, [this, octets = std::vector(written.begin(), written.end()), event,
-                  held] {
+                  held]() mutable {
       std::optional<UtcTime> stamp;
       if (event) stamp = ReadSystem();
-      After(held, [this, octets, stamp] {
-        if (!running_) return;
-        arrivals_.push_back({octets, stamp});
-        WakeTurn(TimeDelta::FromNanosDouble(20'000 + 30'000 * rng_.Exponential()));
+      if (held == TimeDelta()) return Arrive(std::move(octets), stamp);
+      After(held, [this, octets = std::move(octets), stamp]() mutable {
+        Arrive(std::move(octets), stamp);
       });
     });
   }
+}
+
+void World::Arrive(std::vector<uint8_t> octets, std::optional<UtcTime> stamp) {
+  if (!running_) return;
+  arrivals_.push_back({std::move(octets), stamp});
+  WakeTurn(TimeDelta::FromNanosDouble(20'000 + 30'000 * rng_.Exponential()));
 }
 
 void World::Inject(std::vector<uint8_t> octets, bool stamped) {
@@ -335,14 +340,16 @@ void World::Turn() {
     engine_->OnPair(ReadPair(), now, actions);
     CarryOut(actions);
   }
-  for (const Arrival& arrival : std::exchange(arrivals_, {})) {
+  for (const Arrival& arrival : arrivals_) {
     engine_->OnFrame(arrival.octets, arrival.stamp, now, actions);
     CarryOut(actions);
   }
-  for (const Transmitted& sent : std::exchange(transmitted_, {})) {
+  arrivals_.clear();
+  for (const Transmitted& sent : transmitted_) {
     engine_->OnTransmitted(sent.token, sent.stamp, now, actions);
     CarryOut(actions);
   }
+  transmitted_.clear();
   if (const auto deadline = engine_->Deadline(); deadline && now >= *deadline) {
     engine_->OnTime(now, actions);
     CarryOut(actions);

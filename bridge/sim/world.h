@@ -139,6 +139,7 @@ class World {
   void SendAnnounce(size_t i);
   void SendSync(size_t i);
   void ToSlave(const ptp::Message& message, TimeDelta extra_delay = TimeDelta());
+  void Arrive(std::vector<uint8_t> octets, std::optional<UtcTime> stamp);
   void FromSlave(const ptp::Send& send);
   void AtMaster(size_t i, const ptp::Message& request);
   void Turn();
