@@ -180,7 +180,10 @@ RandomDay DrawDay(uint64_t seed) {
   s.grandmasters = {DrawMaster(rng, nullptr)};
   if (rng.Chance(0.5)) s.grandmasters.push_back(DrawMaster(rng, &s.grandmasters[0]));
   s.config.ptp.announce_interval = s.grandmasters[0].announce_interval;
-  if (rng.Chance(0.2)) s.config.ptp.delay = DelayChoice::kP2P;
+  // A peer is the one at the other end of the cable.
+  if (s.grandmasters.size() == 1 && rng.Chance(0.4)) {
+    s.config.ptp.delay = DelayChoice::kP2P;
+  }
   s.link = DrawLink(rng);
   s.oscillator = DrawOscillator(rng);
   s.transmit_stamp_loss = rng.Chance(0.2) ? 0.1 : 0;
