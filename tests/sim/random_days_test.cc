@@ -34,7 +34,7 @@ TEST(RandomDays, DrawEveryFaultAndEveryKindOfMonthsEnd) {
   std::set<LeapManners> manners;
   std::set<LeapList> lists;
   int inserted = 0, deleted = 0, false_flags = 0, backups = 0;
-  constexpr uint64_t kDays = 300;
+  constexpr uint64_t kDays = 1000;
   for (uint64_t seed = 1; seed <= kDays; ++seed) {
     const RandomDay day = DrawDay(seed);
     const Scenario& s = day.scenario;
