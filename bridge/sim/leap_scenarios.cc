@@ -156,6 +156,13 @@ const std::vector<LeapSituation>& Table() {
        .list = LeapList::kExpired,
        .manners = LeapManners::kUnannounced,
        .expected = kStops},
+      {.name = "unannounced-expired-slow",
+       .about = "as unannounced-expired, and the next Announce is 8 s away",
+       .list = LeapList::kExpired,
+       .manners = LeapManners::kUnannounced,
+       .master_delay = 0,
+       .announce_interval = 3,
+       .expected = kStops},
       {.name = "unaware",
        .about = "the list knows; the master neither flags it nor does it",
        .manners = LeapManners::kUnaware,
@@ -358,7 +365,8 @@ Scenario LeapScenario(const LeapSituation& situation, LeapIndicator what,
   const Truth truth(kTaiMinusUtc, TrueLeap{what, midnight});
   GrandmasterSettings& master = s.grandmasters[0];
   master.sync_interval = 0;
-  master.announce_interval = 1;
+  master.announce_interval = situation.announce_interval;
+  s.config.ptp.announce_interval = situation.announce_interval;
   master.leap_plan =
       LeapPlan{.manners = situation.manners,
                .what = what,

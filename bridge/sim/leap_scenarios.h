@@ -31,9 +31,10 @@ struct LeapSituation {
   const char* about;
   LeapList list = LeapList::kGood;
   LeapManners manners = LeapManners::kHonest;
-  bool leap = true;           // Whether there is a leap second in truth.
-  bool ordinary_day = false;  // The midnight in question is no month's end.
-  double master_delay = 1;    // Until the master acts on the new month, s.
+  bool leap = true;              // Whether there is a leap second in truth.
+  bool ordinary_day = false;     // The midnight in question is no month's end.
+  double master_delay = 1;       // Until the master acts on the new month, s.
+  int8_t announce_interval = 1;  // log2 s
   void (*script)(World&, int64_t midnight) = nullptr;
 
   AtMidnight expected = AtMidnight::kResumes;
