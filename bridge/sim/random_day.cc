@@ -135,7 +135,8 @@ void DrawLeapKnowledge(Rng& rng, Scenario& s) {
         .manners = rng.Chance(0.5) ? kHonest : kManners[rng.Below(choices)],
         .what = s.leap->what,
         .new_month = *truth.new_month(),
-        .flags_before = TimeDelta::FromSeconds(static_cast<int64_t>(rng.Below(20'000))),
+        .flags_before =
+            TimeDelta::FromSeconds(60 + static_cast<int64_t>(rng.Below(20'000))),
         .delay = TimeDelta::FromMillis(static_cast<int64_t>(rng.Below(2'000)))};
     // One that is late and shows no flag says what an old list says.
     const bool flagged = plan.manners != kUnannounced && plan.manners != kClearsEarly;

@@ -326,4 +326,29 @@ TEST_F(RefclockctlShm, NeverCreatesASegment) {
   EXPECT_LT(shmget(ntpshm::kBaseKey + unit_, 0, 0), 0);
 }
 
+TEST(Refclockctl, SimulatesRandomDaysOnSeveralProcesses) {
+  const Result days = Execute("refclockctl simulate --days=3 --first-seed=1 --jobs=2");
+  EXPECT_THAT(days.text, HasSubstr("3 days, "));
+  EXPECT_EQ(days.code, days.text.find("3 days, 0 bad") == std::string::npos ? 1 : 0);
+
+  const Result one = Execute("refclockctl simulate --days=1 --first-seed=2");
+  EXPECT_THAT(one.text, AllOf(HasSubstr("master: Sync 2^"), HasSubstr("1 days, ")));
+}
+
+TEST(Refclockctl, SimulateSaysWhatIsWrongWithItsFlags) {
+  EXPECT_EQ(Execute("refclockctl simulate --days=0").code, 2);
+  EXPECT_EQ(Execute("refclockctl simulate --days=2 --jobs=none").code, 2);
+  EXPECT_EQ(Execute("refclockctl simulate --scenario=steady --seed=-1").code, 2);
+  const Result typo = Execute("refclockctl simulate --scenario=stedy");
+  EXPECT_EQ(typo.code, 2);
+  EXPECT_THAT(typo.text, HasSubstr("did you mean steady?"));
+}
+
+TEST(Refclockctl, SimulatesALeapSecondByName) {
+  const Result leap =
+      Execute("refclockctl simulate --scenario=leap-quiet-insert-step --seed=2");
+  EXPECT_EQ(leap.code, 0);
+  EXPECT_THAT(leap.text, HasSubstr("2h20m simulated"));
+}
+
 }  // namespace
