@@ -166,11 +166,18 @@ void KernelTai(World& world, const FaultAt& fault, Rng& rng) {
   using Error = std::optional<int>;
   const Error error = OneOf(
       rng, std::array{Error(), Error(), Error(0), Error(2), Error(63), Error(-9)});
-  world.At(fault.at, [&world, error] {
-    KernelClock kernel = world.kernel();
-    kernel.tai_offset = error ? world.TrueOffset(world.now()) + *error : 0;
-    world.SetKernel(kernel);
-  });
+  During(
+      world, fault,
+      [&world, error] {
+        KernelClock kernel = world.kernel();
+        kernel.tai_offset = error ? world.TrueOffset(world.now()) + *error : 0;
+        world.SetKernel(kernel);
+      },
+      [&world] {
+        KernelClock kernel = world.kernel();
+        kernel.tai_offset = 0;
+        world.SetKernel(kernel);
+      });
 }
 
 }  // namespace

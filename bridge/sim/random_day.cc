@@ -162,6 +162,9 @@ std::vector<FaultAt> DrawFaults(Rng& rng, const Scenario& s) {
     const auto what = static_cast<Fault>(rng.Below(kFaultCount));
     // Without its list such a world is one that no client can tell from truth.
     if (what == Fault::kListReplaced && s.leap && KeepsOldOffset(s)) continue;
+    // The cable to a peer has no queue and there is no other way.
+    const bool path = what == Fault::kJitterStorm || what == Fault::kPathChange;
+    if (path && s.config.ptp.delay == DelayChoice::kP2P) continue;
     // Short ones are many, but some last for hours. A quarter of an hour in the
     // middle, where a month may end, sees more than its share.
     const double lasts = std::pow(10.0, rng.Uniform(0, 4));
