@@ -15,6 +15,12 @@ constexpr double kOutlierSigmas = 5;
 // Used measurements of a direction before the gate judges it.
 constexpr uint64_t kBeforeJudging = 3;
 constexpr uint64_t kBeforeHalfDelay = 16;
+// What a scheduler, a queue or an overtaken packet may add to one stamp, and how
+// many Syncs it takes until one of them is lost in the crowd.
+constexpr double Spike(StampKind stamps) {
+  return (stamps == StampKind::kHardware ? 25 : 250) * kMicrosecond;
+}
+constexpr uint64_t kCrowd = 64;
 // The standard error is for white noise; that of stamps is correlated.
 constexpr double kJitterFactor = 1.3;
 // Noise in scales of the floor: generous, as the scale is of its early side.
@@ -386,11 +392,16 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
   // In the beginning all of the round trip could be in one direction.
   if (std::min(forward.used, reverse.used) >= kBeforeHalfDelay) asymmetry /= 2;
   if (settings_.asymmetry_bound) asymmetry = settings_.asymmetry_bound->NanosDouble();
+  // One spike among n Syncs: the last point of a line through n moves its end by 4/n
+  // of what it is off, and the gate can't know a spike before it knows the noise.
+  const double spike = forward.used < kCrowd ? 4 * Spike(settings_.stamps) /
+                                                   static_cast<double>(forward.used + 1)
+                                             : 0;
   // Delays vary to one side only, so where they vary much their means may differ
   // by a good part of that: a storm that has just begun moves both, unevenly.
   const double uneven =
       std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance())) / 2;
-  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven +
+  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven + spike +
                      std::abs(forward.excess) / 2 + std::abs(reverse.excess) / 2 +
                      suspicion_);
 }
