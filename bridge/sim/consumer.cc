@@ -93,10 +93,11 @@ void Consumer::LeapIfDue(UtcTime shows, RawTime raw, SystemClock& clock) {
   if (rule_ == LeapRule::kKernelStep) {
     const bool day_before =
         second < scheduled_->midnight && scheduled_->midnight - second <= kDay;
-    if (day_before && !clock.leap_armed()) clock.ArmLeap(*scheduled_);
     if (clock.leaps_inserted() != 0) {
       leap_done_ = true;
       scheduled_.reset();
+    } else if (day_before && !clock.leap_armed()) {
+      clock.ArmLeap(*scheduled_);
     }
   } else if (second >= scheduled_->midnight) {
     const double sign = scheduled_->what == LeapIndicator::kInsert ? -1 : 1;
