@@ -34,7 +34,8 @@ constexpr double kLongestExchange = 30;  // s
 constexpr double kLongestDelay = 10 * kSecond;
 constexpr double kNegativeDelay = 3'000 * kMicrosecond;  // 100 ppm of an exchange.
 constexpr double kNegativeRoundTrip = 10 * kMicrosecond;
-constexpr double kShortest = 1e-3;  // s: no division by less.
+constexpr double kFar = 0.1 * kSecond;  // 100 ppm for a quarter of an hour.
+constexpr double kShortest = 1e-3;      // s: no division by less.
 
 constexpr double Square(double v) { return v * v; }
 
@@ -105,6 +106,7 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
   const bool late = direction.ring.IsLate(residual);
   if (judging && std::abs(j.Sigmas()) > kOutlierSigmas) {
     OnOutlier(side, j, late);
+    if (!filter_) return;
   } else if (!late) {
     direction.run.AddInFamily();
     if (directions_[kForward].run.length() == 0 &&
@@ -271,19 +273,18 @@ bool OffsetEstimator::Possible(const Explanation& explanation) const {
 // decide between the two when they are replayed.
 void OffsetEstimator::MoveClock(double dx) {
   ++counters_.clock_moves;
+  // So far that no rate explains it: what was learnt under the other time is worth
+  // nothing, and a rate bent by it would be off for minutes.
+  if (std::abs(dx) > kFar) return Reset();
   double span = 0;
   for (const Direction& direction : directions_) {
     for (const auto& o : direction.run.remembered()) {
       span = std::max(span, -SecondsAfterState(o.measurement.at));
     }
   }
-  if (std::abs(dx) > kSecond) {  // Far: with an anchor of its own, for resolution.
-    filter_->Shift(dx, 0);
-    MoveAnchor();
-  }
   filter_->Rewind(span);
   now_ = now_ - ToTimeDelta(span * kSecond);
-  filter_->Doubt(Kalman::kX, 4 * Square(std::min(std::abs(dx), kSecond)));
+  filter_->Doubt(Kalman::kX, 4 * Square(dx));
   filter_->Doubt(Kalman::kY, RateVariance(dx / std::max(span, 1.0)));
   Replay();
 }
