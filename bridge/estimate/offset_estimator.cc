@@ -34,6 +34,9 @@ constexpr double kLongestExchange = 30;  // s
 constexpr double kLongestDelay = 10 * kSecond;
 constexpr double kNegativeDelay = 3'000 * kMicrosecond;  // 100 ppm of an exchange.
 constexpr double kNegativeRoundTrip = 10 * kMicrosecond;
+// Syncs in family until a move of the clock is believed: three packets that are late
+// together look like one.
+constexpr int kConfirmed = 4;
 constexpr double kFar = 0.1 * kSecond;  // 100 ppm for a quarter of an hour.
 constexpr double kShortest = 1e-3;      // s: no division by less.
 
@@ -116,6 +119,7 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
     Use(side, j);
     LearnNoise(direction, j, residual);
     WatchDrift(j);
+    if (side == kForward && ++agreed_ >= kConfirmed) moved_ = 0;
   }
   Supervise();
   MoveAnchor();
@@ -276,6 +280,8 @@ void OffsetEstimator::MoveClock(double dx) {
   // So far that no rate explains it: what was learnt under the other time is worth
   // nothing, and a rate bent by it would be off for minutes.
   if (std::abs(dx) > kFar) return Reset();
+  moved_ = std::max({moved_, std::abs(dx), suspicion_});
+  agreed_ = 0;
   double span = 0;
   for (const Direction& direction : directions_) {
     for (const auto& o : direction.run.remembered()) {
@@ -402,7 +408,7 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
   // by a good part of that: a storm that has just begun moves both, unevenly.
   const double uneven =
       std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance())) / 2;
-  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven + spike +
+  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
                      std::abs(forward.excess) / 2 + std::abs(reverse.excess) / 2 +
                      suspicion_);
 }

@@ -156,6 +156,8 @@ class OffsetEstimator {
   DriftWatch drift_;
   Supervisor supervisor_;
   double suspicion_ = 0;  // ns: the largest unexplained outlier.
+  double moved_ = 0;      // ns: a move of the clock that is not confirmed yet.
+  int agreed_ = 0;        // Syncs in family since.
   double interval_ = 0;   // s: mean distance of measurements.
   int too_old_ = 0;       // In a row.
   std::optional<RawTime> last_sync_;

@@ -132,6 +132,24 @@ TEST(OffsetEstimator, ASpikeIsUnderSuspicionUntilTheNextMeasurement) {
   EXPECT_LT(link.Bound(20.125), before + 100);
 }
 
+TEST(OffsetEstimator, AMoveOfTheClockIsInTheBoundUntilFourSyncsAgree) {
+  constexpr double kMove = 200'000;
+  Exchanges link;
+  link.Settle(1, 20);
+  double s = 20;
+  for (; link.estimator.counters().clock_moves == 0 && s < 25; s += 0.125) {
+    link.Sync(s, kMove);
+    link.Delay(s + 0.05, -kMove);
+  }
+  ASSERT_EQ(link.estimator.counters().clock_moves, 1u);
+  EXPECT_GT(link.Bound(s), kMove);
+  for (int i = 0; i < 5; ++i, s += 0.125) {
+    link.Sync(s, kMove);
+    link.Delay(s + 0.05, -kMove);
+  }
+  EXPECT_LT(link.Bound(s), kMove / 4);
+}
+
 TEST(OffsetEstimator, TheOtherDirectionInFamilyClearsTheClock) {
   Exchanges link;
   link.Settle(1, 20);
