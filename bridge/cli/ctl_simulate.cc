@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bridge/cli/ctl_command.h"
+#include "bridge/cli/ctl_simulate_cases.h"
 #include "bridge/cli/ctl_simulate_days.h"
 #include "bridge/config/nearest.h"
 #include "bridge/os/trace_file.h"
@@ -19,6 +20,8 @@ constexpr Flag kFlags[] = {
     {"scenario", "NAME", "which one; without it they are listed"},
     {"seed", "N", "of its random numbers (default: 1)"},
     {"record", "FILE", "write a trace to this new file, for refclockctl replay"},
+    {"cases", nullptr, "play the table of lies about TAI-UTC: one row for each kind"},
+    {"all", nullptr, "with --cases: one row for each case"},
     {"days", "N", "play random days instead, with random faults"},
     {"first-seed", "N", "of the first of them (default: 1)"},
     {"jobs", "N", "processes that share them (default: 1)"},
@@ -132,6 +135,7 @@ int Simulate(Words words) {
   if (arguments->Has("help")) {
     absl::PrintF(
         "refclockctl simulate [--scenario=NAME] [--seed=N] [--record=FILE]\n"
+        "refclockctl simulate --cases [--all]\n"
         "refclockctl simulate --days=N [--first-seed=N] [--jobs=N]\n\n"
         "%s\nScenarios:\n%s",
         FlagHelp(kFlags), List());
@@ -140,6 +144,7 @@ int Simulate(Words words) {
   if (!arguments->words().empty()) {
     return Complain(kWrongUse, "simulate wants flags only; see simulate --help");
   }
+  if (arguments->Has("cases")) return PlayCases(arguments->Has("all"));
   if (arguments->Has("days")) return PlayDays(*arguments);
   return PlayScenario(*arguments);
 }

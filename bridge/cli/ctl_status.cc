@@ -64,7 +64,7 @@ const char* Weakness(const json& claim) {
   const std::string source = Text(claim, "source");
   if (source == "announce") return " (not flagged as valid)";
   if (source == "system-clock") return " (of an earlier month)";
-  return " (expired)";
+  return " (expired, or without #h)";
 }
 
 std::string ClaimText(const json& claim) {

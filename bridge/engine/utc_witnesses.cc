@@ -81,12 +81,13 @@ void UtcWitnesses::SetTable(UtcSource source, const LeapTable& table, TaiTime ta
                             MonoTime now) {
   const auto offset = table.OffsetAt(tai);
   if (!offset) return authority_.Withdraw(source);
-  authority_.Set({.source = source,
-                  .offset = *offset,
-                  .pending = table.PendingAt(tai),
-                  .valid = !table.ExpiredAt(tai),
-                  .just_leapt = table.JustLeaptAt(tai)},
-                 now);
+  authority_.Set(
+      {.source = source,
+       .offset = *offset,
+       .pending = table.PendingAt(tai),
+       .valid = !table.ExpiredAt(tai) && table.hash() == LeapTable::Hash::kGood,
+       .just_leapt = table.JustLeaptAt(tai)},
+      now);
 }
 
 bool UtcWitnesses::SystemClockVouches() const {

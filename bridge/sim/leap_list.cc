@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bridge/time/leap_table.h"
 
 namespace bridge::sim {
 namespace {
@@ -41,7 +42,7 @@ std::string LeapListText(const LeapListFacts& facts) {
   for (const LeapListFacts::Row& row : facts.rows) {
     absl::StrAppendFormat(&text, "%d %d\n", row.since + kNtpToPosix, row.offset);
   }
-  return text;
+  return absl::StrCat(LeapTable::HashLine(text), "\n", text);
 }
 
 absl::StatusOr<std::string> LeapListFile(LeapList list, const Truth& truth,

@@ -23,7 +23,7 @@ struct LeapListFacts {
   int64_t expires;
 };
 
-// Its text, without "#h".
+// Its text.
 std::string LeapListText(const LeapListFacts& facts);
 
 enum class LeapList {

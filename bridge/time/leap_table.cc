@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/civil_time.h"
@@ -115,6 +116,9 @@ class Lines {
     return absl::OkStatus();
   }
 
+  std::string HashInput() const {
+    return absl::StrCat(update_->text, expiry_->text, row_digits_);
+  }
   std::vector<LeapTable::Row> TakeRows() { return std::move(rows_); }
   UtcTime update() const { return FromNtpSecond(update_->second); }
   UtcTime expiry() const { return FromNtpSecond(expiry_->second); }
@@ -190,10 +194,6 @@ class Lines {
     return absl::OkStatus();
   }
 
-  std::string HashInput() const {
-    return absl::StrCat(update_->text, expiry_->text, row_digits_);
-  }
-
   std::vector<LeapTable::Row> rows_;
   std::string row_digits_;
   std::optional<Date> update_;
@@ -202,10 +202,8 @@ class Lines {
   int hash_line_ = 0;
 };
 
-}  // namespace
-
-absl::StatusOr<LeapTable> LeapTable::Parse(absl::string_view text) {
-  Lines lines;
+// The lines of a list, each looked at; errors name it.
+absl::Status Gather(absl::string_view text, Lines& lines) {
   int number = 0;
   const bool last_line_complete = absl::EndsWith(text, "\n");
   absl::ConsumeSuffix(&text, "\n");
@@ -216,14 +214,30 @@ absl::StatusOr<LeapTable> LeapTable::Parse(absl::string_view text) {
     absl::ConsumeSuffix(&line, "\r");
     RETURN_IF_ERROR(lines.Add(number, line));
   }
-  RETURN_IF_ERROR(lines.Check(number, last_line_complete));
+  return lines.Check(number, last_line_complete);
+}
 
+}  // namespace
+
+absl::StatusOr<LeapTable> LeapTable::Parse(absl::string_view text) {
+  Lines lines;
+  RETURN_IF_ERROR(Gather(text, lines));
   LeapTable table;
   table.rows_ = lines.TakeRows();
   table.last_update_ = lines.update();
   table.expires_ = lines.expiry();
   table.hash_ = lines.has_hash() ? Hash::kGood : Hash::kAbsent;
   return table;
+}
+
+std::string LeapTable::HashLine(absl::string_view text) {
+  Lines lines;
+  if (!Gather(text, lines).ok()) return "";
+  std::string out = "#h";
+  for (const uint32_t word : Sha1(lines.HashInput())) {
+    absl::StrAppendFormat(&out, " %08x", word);
+  }
+  return out;
 }
 
 absl::StatusOr<LeapTable> LeapTable::FromRows(std::span<const Row> rows,

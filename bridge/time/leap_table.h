@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -45,6 +46,9 @@ class LeapTable {
   static absl::StatusOr<LeapTable> FromRows(std::span<const Row> rows,
                                             UtcTime last_update, UtcTime expires,
                                             Hash hash);
+
+  // The line "#h" that belongs to a list; empty if there is an error in it.
+  static std::string HashLine(absl::string_view text);
 
   // TAI-UTC in whole seconds at an instant, keyed on TAI; nothing before the
   // first row. During an inserted leap second the old offset holds (the PTP

@@ -10,6 +10,9 @@ namespace {
 
 // A flag that was withdrawn earlier than this before midnight was a mistake.
 constexpr TimeDelta kRetracted = TimeDelta::FromSeconds(3600);
+// Flags for the end of a month are set at most 12 h before it (IEEE 1588-2019, 9.4),
+// so in the first hours of one they are about the last.
+constexpr TimeDelta kFlagsAreOld = TimeDelta::FromSeconds(12 * 3600);
 
 UtcTime ToUtc(TaiTime instant, int offset) {
   return UtcTime() + (instant.SinceEpoch() - TimeDelta::FromSeconds(offset));
@@ -62,9 +65,21 @@ bool LeapWatch::Near(TaiTime instant, const Opinion& opinion) const {
 }
 
 bool LeapWatch::Unconfirmed(TaiTime instant, const Opinion& opinion) const {
+  // Still announced early in a month: a master that is late, or has forgotten. This
+  // also holds for one who has just been started and remembers nothing.
+  if (opinion.offset && opinion.flagged != LeapIndicator::kNone && !opinion.informed) {
+    const UtcTime utc = ToUtc(instant, *opinion.offset);
+    const bool early = utc - MonthStart(utc) < kFlagsAreOld;
+    if (early && !(expected_ && IsExpected(instant, opinion))) return true;
+  }
   if (!expected_ || instant < expected_->boundary) return false;
-  if (opinion.offset == expected_->before + expected_->step) return false;
+  if (IsExpected(instant, opinion)) return false;
   return !(opinion.offset && opinion.informed);
+}
+
+bool LeapWatch::IsExpected(TaiTime instant, const Opinion& opinion) const {
+  return instant >= expected_->boundary &&
+         opinion.offset == expected_->before + expected_->step;
 }
 
 bool LeapWatch::Armed(TaiTime instant, const Opinion& opinion) const {

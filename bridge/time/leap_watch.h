@@ -51,7 +51,7 @@ class LeapWatch {
   // Within seconds of a month's end at which there may be a leap second.
   bool Near(TaiTime instant, const Opinion& opinion) const;
   // A leap second was announced for a month's end that is past, and the offset is
-  // not what it must be now.
+  // not what it must be now; or one is still announced in a month's first hours.
   bool Unconfirmed(TaiTime instant, const Opinion& opinion) const;
   // Within kArmed before a month's end.
   bool Armed(TaiTime instant, const Opinion& opinion) const;
@@ -59,6 +59,9 @@ class LeapWatch {
   std::optional<TaiTime> NextSilence(TaiTime now, const Opinion& opinion) const;
 
  private:
+  // expected_ is there.
+  bool IsExpected(TaiTime instant, const Opinion& opinion) const;
+
   struct Expected {
     TaiTime boundary;  // 00:00:00 UTC, the leap second done.
     int before;        // The offset until then.

@@ -34,7 +34,7 @@ LeapTable Make() {
   }
   return *LeapTable::FromRows(rows, Midnight(absl::CivilDay(2026, 7, 6)),
                               Midnight(absl::CivilDay(2027, 6, 28)),
-                              LeapTable::Hash::kAbsent);
+                              LeapTable::Hash::kGood);
 }
 
 // `instant` is not before the first row.

@@ -28,7 +28,8 @@ struct UtcClaim {
   int offset;  // TAI-UTC, seconds.
   // A leap second that the source expects.
   LeapIndicator pending = LeapIndicator::kNone;
-  // Announce: currentUtcOffsetValid. Tables: not expired. System clock: compared in
+  // Announce: currentUtcOffsetValid. Tables: not expired, and
+  // proven whole by their hash. System clock: compared in
   // this UTC month, and not on its first day. Others: true.
   bool valid = true;
   // Tables: a leap second ended less than a minute ago.

@@ -581,8 +581,18 @@ TEST(UtcAuthority, AMasterThatAnnouncedALeapSecondAndKeepsItsOffsetIsNotBelieved
     EXPECT_EQ(authority.Hold(later), LeapHold::kNone);
     authority.Advance(later);
     authority.Set(Claim(kLeapFile, kTrue, kExpiredTable), kNow);
-    EXPECT_EQ(authority.Hold(later), LeapHold::kNone) << "settled is settled";
+    EXPECT_EQ(authority.Hold(later),
+              flag == kNone ? LeapHold::kNone : LeapHold::kUnconfirmed)
+        << "what is settled stays so, unless it is announced still";
   }
+}
+
+TEST(UtcAuthority, OneWhoHasJustStartedTakesAFlagEarlyInAMonthForALateOne) {
+  const auto authority = With(kAgreePolicy, {Pending(kAnnounce, kInsert, kUnflagged),
+                                             Claim(kLeapFile, kTrue, kExpiredTable)});
+  ASSERT_EQ(Offset(authority), kTrue);
+  EXPECT_EQ(authority.Hold(Showing(kMonth + 43'199, kTrue)), LeapHold::kUnconfirmed);
+  EXPECT_EQ(authority.Hold(Showing(kMonth + 43'200, kTrue)), LeapHold::kNone);
 }
 
 TEST(UtcAuthority, AFlagClearedShortlyBeforeMidnightStillCounts) {
