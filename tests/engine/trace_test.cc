@@ -507,8 +507,8 @@ TEST(GoldenTraces, AStaleMasterIsWithdrawnAndNothingFollows) {
   ASSERT_TRUE(watch.last_sync && watch.last_sample && watch.withdrawn);
   watch.ExpectNoWrongSecond();
   EXPECT_LE(*watch.last_sample, *watch.last_sync + absl::Milliseconds(10));
-  // One Sync a second: four of its intervals.
-  EXPECT_LE(*watch.withdrawn, *watch.last_sync + absl::Milliseconds(4100));
+  // Two Syncs a second: four of their intervals.
+  EXPECT_LE(*watch.withdrawn, *watch.last_sync + absl::Milliseconds(2100));
   EXPECT_FALSE(watch.standing);
   EXPECT_THAT(watch.log_text, HasSubstr("publication ended: "));
 }

@@ -1,11 +1,9 @@
 // Every scenario recorded, and played again to an engine that knows nothing of the
-// world; and the recordings that stand in for golden traces.
+// world.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -120,47 +118,6 @@ TEST(TraceOfAnother, NamesTheFirstDecisionOfAWorldWithMoreError) {
   EXPECT_TRUE(absl::StrContains(result.difference->recorded, "publishing: offset"));
   EXPECT_TRUE(absl::StrContains(result.difference->decided, "error-bound-exceeded"))
       << result.difference->decided;
-}
-
-// ---- Small recordings for tests/golden/trace; see its README.
-
-Scenario OnceASecond(int seconds) {
-  Scenario scenario = FindScenario("steady").value();
-  scenario.config.output.rate = 1;
-  scenario.grandmasters[0].sync_interval = 0;
-  scenario.duration = absl::Seconds(seconds);
-  return scenario;
-}
-
-// REFCLOCKD_RECORD_GOLDEN=DIRECTORY keeps them.
-TEST(GoldenTraces, AreSmallAndReplay) {
-  const char* directory = std::getenv("REFCLOCKD_RECORD_GOLDEN");
-  const auto write = [directory](const std::string& name, const char* about,
-                                 const Scenario& scenario) {
-    const Recording recording = Record(scenario, scenario.duration);
-    const std::string text =
-        absl::StrCat("# ", about, "\n# Simulated.\n", recording.text);
-    TraceReplay::Result result;
-    EXPECT_TRUE(Replayed(text, result) == text) << name;
-    EXPECT_LT(text.size(), 60'000u) << name;
-    if (!directory) return;
-    std::ofstream(absl::StrCat(directory, "/", name, ".trace"), std::ios::binary)
-        << text;
-  };
-  Scenario stale = OnceASecond(20);
-  stale.script = [](World& world) {
-    world.At(absl::Seconds(12), [&world] { world.grandmaster().set_alive(false); });
-  };
-  write("stale-master", "The only master dies after 12 s.", stale);
-  for (const int offset : {0, kTaiMinusUtc - 1, kTaiMinusUtc + 1, kTaiMinusUtc + 3}) {
-    Scenario lie = OnceASecond(10);
-    lie.grandmasters[0].announce.current_utc_offset = static_cast<int16_t>(offset);
-    write(absl::StrCat("utc-offset-", offset),
-          "The master announces a wrong currentUtcOffset, its valid flag clear.", lie);
-  }
-  Scenario leap = OnceASecond(15);
-  leap.grandmasters[0].announce_flags.leap61 = true;
-  write("leap61", "The master flags leap61 on 21 November.", leap);
 }
 
 }  // namespace
