@@ -431,11 +431,11 @@ std::vector<Option> PtpOptions() {
        AllowedMastersText},
       Int("ptp.max_clock_class", 0, 255,
           "6 = locked to GNSS, 7 = in holdover; 255 = any",
-          "follow no grandmaster whose clockClass is greater; 255 = any",
+          "publish nothing of one whose clockClass is greater; 255 = any",
           [](Config& c) -> int& { return c.ptp.max_clock_class; }),
       Int("ptp.max_clock_accuracy", 0, 255,
           "0x21 = 100 ns, 0x23 = 1 us, 0x29 = 1 ms; 254 is unknown; 255 = any",
-          "follow no grandmaster whose clockAccuracy is greater; 255 = any",
+          "publish nothing of one whose clockAccuracy is greater; 255 = any",
           [](Config& c) -> int& { return c.ptp.max_clock_accuracy; }),
   };
 }

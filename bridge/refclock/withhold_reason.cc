@@ -24,8 +24,7 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kSuspectMeasurement, "suspect-measurement",
      "The newest measurements jumped and nobody can tell yet whether the clock moved "
      "or the network was slow. Samples are held for a few Syncs; if it recurs, look "
-     "for "
-     "load or path changes between here and the master."},
+     "for load or path changes between here and the master."},
     {kUtcOffsetUnknown, "utc-offset-unknown",
      "Nobody has said what TAI-UTC is. Wait for the first Announce, give utc.leap_file "
      "a readable leap-seconds.list, or set utc.policy = \"pin\" with utc.pin."},
@@ -34,19 +33,21 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "it without a leap second. Give a second one: install tzdata for utc.leap_file, "
      "let the grandmaster announce its offset, or pin it with utc.policy = \"pin\"."},
     {kUtcOffsetContested, "utc-offset-contested",
-     "Sources contradict each other about TAI-UTC; `refclockctl status` names them "
-     "under utc.claims. Correct the wrong one, which often is the grandmaster's "
-     "currentUtcOffset."},
+     "Sources contradict each other about TAI-UTC, and none can be overruled; "
+     "`refclockctl status` shows who says what. Correct the wrong one, which often is "
+     "the grandmaster's currentUtcOffset."},
     {kUtcOffsetExpired, "utc-offset-expired",
-     "Only utc.leap_file says what TAI-UTC is, and it has expired. Update tzdata, or "
-     "let the grandmaster announce its currentUtcOffset."},
+     "Only a leap second list (utc.leap_file, or the one built in) says what TAI-UTC "
+     "is, and it has expired. Update tzdata, or let the grandmaster announce its "
+     "currentUtcOffset."},
     {kTimescaleArbitrary, "timescale-arbitrary",
      "The grandmaster announces ptpTimescale = 0, so its time may be UTC, TAI or "
      "anything. If you know which, set utc.arbitrary_timescale to \"utc\" or \"tai\"; "
      "better, set the PTP timescale on the grandmaster."},
     {kNearLeapSecond, "near-leap-second",
-     "A leap second is within seconds, where UTC is ambiguous. Nothing to do: "
-     "publication resumes when the new offset is confirmed."},
+     "A month's end is within seconds, and a leap second at it is announced or not "
+     "ruled out by a leap second list that has not expired. Nothing to do: publication "
+     "resumes when it is over."},
     {kLeapSecondUnconfirmed, "leap-second-unconfirmed",
      "A leap second was announced for the month's end that has passed, but nobody who "
      "would know confirms the offset in use now. Correct the grandmaster's "
