@@ -73,8 +73,9 @@ void PathChange(World& world, const FaultAt& fault, Rng& rng) {
 
 void OffsetLie(World& world, const FaultAt& fault, Rng& rng) {
   // When TAI-UTC changes, a lie by one may be what an old list says as well.
-  const std::array<int, 5> lies = world.truth().leap() ? std::array{-37, -18, 5, 3, -3}
-                                                       : std::array{-1, 1, -37, -18, 5};
+  const std::array<int, 5> lies = world.truth().leap()
+                                      ? std::array{-kTaiMinusUtc, -18, 5, 3, -3}
+                                      : std::array{-1, 1, -kTaiMinusUtc, -18, 5};
   const int lie = OneOf(rng, lies);
   const bool valid = rng.Chance(0.5);
   ChangeAnnounce(world, fault, AnyMaster(world, rng), [lie, valid](auto& settings) {
