@@ -21,6 +21,9 @@ constexpr double Spike(StampKind stamps) {
   return (stamps == StampKind::kHardware ? 25 : 250) * kMicrosecond;
 }
 constexpr uint64_t kCrowd = 64;
+// ns/s^2, and how many measurements it takes to notice.
+constexpr double kWarming = 10;
+constexpr double kMemory = 8;
 // The standard error is for white noise; that of stamps is correlated.
 constexpr double kJitterFactor = 1.3;
 // Noise in scales of the floor: generous, as the scale is of its early side.
@@ -123,6 +126,18 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
   }
   Supervise();
   MoveAnchor();
+  Limit(side, m);
+}
+
+// What this measurement proves about the clock.
+void OffsetEstimator::Limit(Side side, const Measurement& m) {
+  if (m.row.x == 0) return;  // A link delay says nothing about it.
+  fence_.Follow(m.at, filter_->state().y, std::sqrt(filter_->variance(Kalman::kY)));
+  if (side == kForward) {
+    fence_.AddUpper(m.at, m.z);
+  } else {
+    fence_.AddLower(m.at, TimeDelta() - m.z);
+  }
 }
 
 // The state begins with a Sync and the first Delay_Req after it or, P2P, a Sync and
@@ -187,7 +202,9 @@ OffsetEstimator::Judged OffsetEstimator::Judge(Side side, const Measurement& m) 
 }
 
 void OffsetEstimator::Use(Side side, const Judged& j) {
+  const double before = filter_->state().x;
   filter_->Update(j.m.row, j.innovation, j.noise);
+  surprise_ = std::max(std::abs(filter_->state().x - before), surprise_ * 3 / 4);
   ++directions_[side].used;
   if (side == kForward) last_sync_ = std::max(last_sync_, std::optional(j.m.at));
 }
@@ -405,12 +422,27 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
                                                    static_cast<double>(forward.used + 1)
                                              : 0;
   // Delays vary to one side only, so where they vary much their means may differ
-  // by a good part of that: a storm that has just begun moves both, unevenly.
+  // by as much: a storm that has just begun moves both, unevenly.
   const double uneven =
-      std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance())) / 2;
-  return ToTimeDelta(3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
-                     std::abs(forward.excess) / 2 + std::abs(reverse.excess) / 2 +
-                     suspicion_);
+      std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance()));
+  // A crystal that warms up leaves the filter behind, the more the rarer it measures.
+  const double lag = kWarming / 2 * Square(kMemory * interval_);
+  const double bound = 3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
+                       lag + surprise_ + std::abs(forward.excess) / 2 +
+                       std::abs(reverse.excess) / 2 + suspicion_;
+  // In a storm the model of the noise is worth little, and outside the fence nothing.
+  const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 2 ||
+                     forward.ring.skewed() || reverse.ring.skewed();
+  const Fence::Room room = RoomOfMap(now);
+  return ToTimeDelta(storm || room.outside() ? std::max(bound, room.Farthest())
+                                             : bound);
+}
+
+Fence::Room OffsetEstimator::RoomOfMap(RawTime now) const {
+  if (!filter_) return {};
+  const auto& [x, y, d] = filter_->state();
+  const double ahead = y * SecondsAfterState(now);
+  return fence_.RoomOf(anchor_ + ToTimeDelta(x + ahead), now);
 }
 
 // A direction that is out while the other is in family can't be the clock.

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "bridge/estimate/drift_watch.h"
+#include "bridge/estimate/fence.h"
 #include "bridge/estimate/floor_ring.h"
 #include "bridge/estimate/gate.h"
 #include "bridge/estimate/kalman.h"
@@ -121,6 +122,7 @@ class OffsetEstimator {
   bool Advance(RawTime at);
   Judged Judge(Side side, const Measurement& m) const;
   void Use(Side side, const Judged& j);
+  void Limit(Side side, const Measurement& m);
   void LearnNoise(Direction& direction, const Judged& j, double residual);
   void WatchDrift(const Judged& j);
   void OnOutlier(Side side, const Judged& j, bool late);
@@ -137,6 +139,7 @@ class OffsetEstimator {
   bool p2p() const { return reverse_row_.x == 0; }
   double SecondsAfterState(RawTime at) const { return (at - now_).SecondsDouble(); }
   double JitterNanos(RawTime now) const;
+  Fence::Room RoomOfMap(RawTime now) const;
 
   Settings settings_;
   ProcessNoise process_noise_;
@@ -153,13 +156,17 @@ class OffsetEstimator {
   Row reverse_row_ = kDelayRow;  // kPeerDelayRow: P2P.
 
   std::array<Direction, 2> directions_;
+  Fence fence_;
   DriftWatch drift_;
   Supervisor supervisor_;
   double suspicion_ = 0;  // ns: the largest unexplained outlier.
-  double moved_ = 0;      // ns: a move of the clock that is not confirmed yet.
-  int agreed_ = 0;        // Syncs in family since.
-  double interval_ = 0;   // s: mean distance of measurements.
-  int too_old_ = 0;       // In a row.
+  // ns: what the last measurements moved x by; one may have been late by less than
+  // makes an outlier.
+  double surprise_ = 0;
+  double moved_ = 0;     // ns: a move of the clock that is not confirmed yet.
+  int agreed_ = 0;       // Syncs in family since.
+  double interval_ = 0;  // s: mean distance of measurements.
+  int too_old_ = 0;      // In a row.
   std::optional<RawTime> last_sync_;
 };
 

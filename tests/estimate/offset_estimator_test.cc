@@ -103,19 +103,20 @@ TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
   link.Sync(1);
   link.Delay(1.001);
   link.Sync(1.125);
-  // The prior of the noise is 1 us; half of it may be uneven. One of the first two
-  // Syncs may have been 25 us late.
+  // The prior of the noise is 1 us; it may be uneven. One of the first two Syncs may
+  // have been 25 us late.
   const double spike = 4 * 25'000 / 3.0;
-  EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay + 500 + spike, 50);
+  EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay + 1'000 + spike, 50);
   link.Settle(1.25, 10);
-  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 1);
+  // Noise of 1 ns, and as much again that the last measurement moved the clock by.
+  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 3);
 }
 
 TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
   Exchanges link(
       {.stamps = StampKind::kHardware, .asymmetry_bound = TimeDelta::FromNanos(70)});
   link.Settle(1, 10);
-  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 1);  // Noise: 1 ns.
+  EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + 70, 3);  // Noise: 1 ns.
 }
 
 TEST(OffsetEstimator, ASpikeIsUnderSuspicionUntilTheNextMeasurement) {
@@ -132,7 +133,7 @@ TEST(OffsetEstimator, ASpikeIsUnderSuspicionUntilTheNextMeasurement) {
   EXPECT_LT(link.Bound(20.125), before + 100);
 }
 
-TEST(OffsetEstimator, AMoveOfTheClockIsInTheBoundUntilFourSyncsAgree) {
+TEST(OffsetEstimator, AMoveOfTheClockIsInTheBoundUntilTheOldTimeIsForgotten) {
   constexpr double kMove = 200'000;
   Exchanges link;
   link.Settle(1, 20);
@@ -143,7 +144,11 @@ TEST(OffsetEstimator, AMoveOfTheClockIsInTheBoundUntilFourSyncsAgree) {
   }
   ASSERT_EQ(link.estimator.counters().clock_moves, 1u);
   EXPECT_GT(link.Bound(s), kMove);
-  for (int i = 0; i < 5; ++i, s += 0.125) {
+  // Four Syncs agree soon, but it takes sixteen until no limit of the old time is left.
+  for (int i = 0; i < 16; ++i, s += 0.125) {
+    if (i == 8) {
+      EXPECT_GT(link.Bound(s), kMove / 4);
+    }
     link.Sync(s, kMove);
     link.Delay(s + 0.05, -kMove);
   }

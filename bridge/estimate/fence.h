@@ -1,0 +1,113 @@
+// bridge/estimate/fence.h
+//
+// No packet arrives before it was sent. So each Sync says that local - TAI is no
+// more than t2 - t1, and each Delay_Req that it is no less than t3 - t4, whatever
+// was assumed about queues and asymmetry. The filter may be deceived by a storm;
+// it can't be deceived out of these limits without our noticing.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <optional>
+
+#include "bridge/time/timestamp.h"
+
+namespace bridge {
+
+class Fence {
+ public:
+  // What the filter takes for the rate of local - TAI now, ns/s, and its standard
+  // error. Once it is known, it is believed only as far as a crystal can have changed
+  // meanwhile.
+  void Follow(RawTime now, double rate, double rate_error) {
+    if (!rate_) {
+      rate_ = Rate{now, rate, rate_error};
+      return;
+    }
+    const double wander = kWander * std::abs((now - rate_->at).SecondsDouble());
+    const double reach = rate_->error > kKnown ? 3 * rate_->error : wander;
+    rate_->value = std::clamp(rate, rate_->value - reach, rate_->value + reach);
+    rate_->error = std::min(rate_error, rate_->error + wander);
+    rate_->at = now;
+  }
+
+  // After Follow(). `limit`: t2 - t1, or t3 - t4.
+  void AddUpper(RawTime at, TimeDelta limit) {
+    upper_.Add({at, limit, rate_->value, rate_->error});
+  }
+  void AddLower(RawTime at, TimeDelta limit) {
+    lower_.Add({at, limit, rate_->value, rate_->error});
+  }
+
+  struct Room {
+    double above;  // To the upper limit, ns; negative: the value is beyond it.
+    double below;  // To the lower one, likewise. Infinite where there is no limit.
+
+    bool outside() const { return above < 0 || below < 0; }
+    // How far the truth may be away.
+    double Farthest() const {
+      const double a = std::isfinite(above) ? std::abs(above) : 0;
+      const double b = std::isfinite(below) ? std::abs(below) : 0;
+      return std::max(a, b);
+    }
+  };
+  Room RoomOf(TimeDelta value, RawTime now) const {
+    return {upper_.Room(value, now, +1), lower_.Room(value, now, -1)};
+  }
+
+ private:
+  // ns/s^2: what warming up does to a crystal.
+  static constexpr double kWander = 20;
+  static constexpr double kKnown = 500;  // ns/s: a rate that is better than that.
+
+  struct Rate {
+    RawTime at;
+    double value;
+    double error;
+  };
+  struct Limit {
+    RawTime at;
+    TimeDelta value;
+    double rate;
+    double rate_error;
+  };
+
+  class Side {
+   public:
+    void Add(const Limit& limit) {
+      limits_[next_] = limit;
+      next_ = (next_ + 1) % kSize;
+      count_ = std::min(count_ + 1, kSize);
+    }
+    // From `value` to the tightest limit, ns; negative: `value` is beyond it.
+    double Room(TimeDelta value, RawTime now, int sign) const {
+      constexpr double kStamps = 1'000;  // ns: what stamps may be off by.
+      double room = std::numeric_limits<double>::infinity();
+      for (size_t i = 0; i < count_; ++i) {
+        const Limit& limit = limits_[i];
+        const double dt = std::abs((now - limit.at).SecondsDouble());
+        const double carried = (limit.value - value).NanosDouble() +
+                               limit.rate * (now - limit.at).SecondsDouble();
+        const double slack =
+            kStamps + 3 * limit.rate_error * dt + kWander * dt * dt / 2;
+        room = std::min(room, sign * carried + slack);
+      }
+      return room;
+    }
+
+   private:
+    static constexpr size_t kSize = 16;
+    std::array<Limit, kSize> limits_{};
+    size_t next_ = 0;
+    size_t count_ = 0;
+  };
+
+  std::optional<Rate> rate_;
+  Side upper_;
+  Side lower_;
+};
+
+}  // namespace bridge
