@@ -10,6 +10,8 @@
 namespace bridge {
 namespace {
 
+constexpr int kSyncsToResume = 4;
+
 ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
                                     ptp::PortIdentity identity) {
   ptp::SlavePortSettings settings;
@@ -138,8 +140,21 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
     RenewAnnounce();
   }
   const bool measured = source_.last_good_sync() != good_sync;
-  measured_syncs_ += measured;
+  if (measured) CountSync(good_sync, now);
   if (changed || measured) Consider(now, out);
+}
+
+// Few Syncs after a long silence are a thin ground: the clock may have wandered, and
+// the network has just shown that it is bad.
+void ClientEngine::CountSync(std::optional<MonoTime> previous, MonoTime now) {
+  const absl::Duration limit =
+      SyncAgeLimit(source_.port().sync_interval().ToDuration());
+  if (previous && ToDuration(now - *previous) > limit) {
+    syncs_to_resume_ = kSyncsToResume;
+  } else if (syncs_to_resume_ > 0) {
+    --syncs_to_resume_;
+  }
+  ++measured_syncs_;
 }
 
 void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
@@ -185,9 +200,11 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
       .at = at,
       .tai = view.map->Map(at, view.map->era()).value_or(TaiTime()),
       .rate = view.map->rate(),
-      .error_bound = sample.error_bound,
-      .clock_class = parent ? parent->quality.clock_class : 255};
-  if (const auto doubt = Doubt(reading, sample, now)) {
+      .jitter = view.jitter,
+      .grandmaster = parent ? parent->grandmaster.value : 0,
+      .clock_class = parent ? parent->quality.clock_class : 255,
+      .syncs = measured_syncs_};
+  if (const auto doubt = Doubt(reading, sample)) {
     return Withhold(*doubt, now, out);
   }
   continuity_.Published(reading);
@@ -197,11 +214,8 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
 // What speaks against a sample that is good in itself: what was published before,
 // and a system clock that somebody else has set.
 std::optional<WithholdReason> ClientEngine::Doubt(const Continuity::Reading& reading,
-                                                  const RefclockSample& sample,
-                                                  MonoTime now) {
-  const Continuity::Proof proof{.syncs = measured_syncs_,
-                                .time = ToDuration(now - measured_since_)};
-  switch (continuity_.Judge(reading, proof)) {
+                                                  const RefclockSample& sample) {
+  switch (continuity_.Judge(reading)) {
     case Continuity::Verdict::kJumped:
       return WithholdReason::kMasterTimeJumped;
     case Continuity::Verdict::kUnproven:
@@ -298,8 +312,9 @@ SourceView ClientEngine::View(RawTime at, MonoTime now) {
     view.jitter = estimator.Jitter(at);
     view.error_bound = estimator.ErrorBound(at);
   }
-  view.sync_age = source_.last_good_sync() ? ToDuration(now - *source_.last_good_sync())
-                                           : absl::InfiniteDuration();
+  view.sync_age = source_.last_good_sync() && syncs_to_resume_ == 0
+                      ? ToDuration(now - *source_.last_good_sync())
+                      : absl::InfiniteDuration();
   view.sync_age_limit = SyncAgeLimit(port.sync_interval().ToDuration());
   if (const auto tai = TaiAtLastPair()) {
     // Half a minute more or less: it is about years.
@@ -327,8 +342,7 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
     } else if (const auto* dropped = std::get_if<ptp::Dropped>(&action)) {
       ++dropped_[static_cast<size_t>(dropped->reason)];
     } else if (std::holds_alternative<ptp::MeasuringRestarted>(action)) {
-      measured_syncs_ = 0;
-      measured_since_ = now;
+      syncs_to_resume_ = 0;  // What was before the silence is forgotten anyway.
     } else if (const auto* parent = std::get_if<ptp::ParentChanged>(&action)) {
       OnParent(parent->parent, now, out);
     } else if (const auto* state = std::get_if<ptp::StateChanged>(&action)) {

@@ -88,11 +88,12 @@ class ClientEngine {
   void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                 Actions& out);
   void RenewAnnounce();
+  void CountSync(std::optional<MonoTime> previous, MonoTime now);
   std::optional<TaiTime> TaiAtLastPair() const;
   void RefreshClaims(MonoTime now, Actions& out);
   void Consider(MonoTime now, Actions& out);
   std::optional<WithholdReason> Doubt(const Continuity::Reading& reading,
-                                      const RefclockSample& sample, MonoTime now);
+                                      const RefclockSample& sample);
   void PublishSample(const RefclockSample& sample, MonoTime now, Actions& out);
   void Withhold(WithholdReason reason, MonoTime now, Actions& out);
   void WithdrawAll(Actions& out);
@@ -117,8 +118,8 @@ class ClientEngine {
   std::optional<CrossTimestamp<Raw>> last_pair_;
   MonoTime next_claims_;
   std::optional<MonoTime> silence_at_;  // The window of a leap second begins.
-  MonoTime measured_since_;             // Without a break, ...
-  uint64_t measured_syncs_ = 0;         // ... so many Syncs.
+  uint64_t measured_syncs_ = 0;
+  int syncs_to_resume_ = 0;  // After a silence.
   Settled quality_;
   Settled utc_;
   std::string last_dissent_;

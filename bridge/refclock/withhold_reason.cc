@@ -18,7 +18,8 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "few Syncs; if not, the master does not answer delay requests: check ptp.delay "
      "(e2e or p2p) and firewalls."},
     {kMeasurementsStale, "measurements-stale",
-     "No good Sync for four of its intervals (at least 2 s). The master stopped, the "
+     "No good Sync for four of its intervals (at least 2 s), or fewer than five since. "
+     "The master stopped, the "
      "network loses messages or their timestamps are missing: see the counters of "
      "dropped messages in `refclockctl status`."},
     {kSuspectMeasurement, "suspect-measurement",

@@ -123,9 +123,12 @@ std::string UtcAuthority::Dissent() const {
     if (!claim) continue;
     first = first.value_or(claim->offset);
     of_one_mind &= claim->offset == *first;
-    say(UtcSourceName(claim->source), claim->offset);
   }
-  return of_one_mind ? std::string() : text;
+  if (of_one_mind) return text;  // As always: without allocation.
+  for (const auto& claim : claims_) {
+    if (claim) say(UtcSourceName(claim->source), claim->offset);
+  }
+  return text;
 }
 
 UtcJudgement UtcAuthority::Judged() const { return Judge(rules_, claims_, master_); }

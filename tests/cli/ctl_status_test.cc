@@ -73,12 +73,13 @@ TEST(StatusTable, ShowsMeasurementsMasterAndOutputs) {
 }
 
 TEST(StatusTable, NamesBothPartiesOfAContradiction) {
-  EXPECT_THAT(Table(Report()),
-              AllOf(HasSubstr("announce says 36 (not flagged as valid), 0.4 s ago: "
-                              "contradicts"),
-                    HasSubstr("leap-file says 37, leap second: insert, 12 s ago"),
-                    HasSubstr("release says 37 (expired, or without #h), 1.0 s ago: overruled"),
-                    HasSubstr("pin says 37: vouches\n")));
+  EXPECT_THAT(
+      Table(Report()),
+      AllOf(HasSubstr("announce says 36 (not flagged as valid), 0.4 s ago: "
+                      "contradicts"),
+            HasSubstr("leap-file says 37, leap second: insert, 12 s ago"),
+            HasSubstr("release says 37 (expired, or without #h), 1.0 s ago: overruled"),
+            HasSubstr("pin says 37: vouches\n")));
 }
 
 TEST(StatusTable, ListsWhatWasDroppedMostFrequentFirst) {
