@@ -17,6 +17,10 @@ LeapIndicator PendingOf(const ptp::Flags& flags) {
   return flags.leap61 ? LeapIndicator::kInsert : LeapIndicator::kDelete;
 }
 
+UtcTime UtcAt(TaiTime instant, int offset) {
+  return UtcTime() + (instant.SinceEpoch() - TimeDelta::FromSeconds(offset));
+}
+
 // Until a clock has dealt with a leap second (some slew or smear it for a day), it
 // says nothing certain about whole seconds.
 bool IsFirstOfMonth(UtcTime instant) { return instant - MonthStart(instant) < kDay; }
@@ -70,7 +74,7 @@ void UtcWitnesses::OnTime(TaiTime tai, UtcTime system, MonoTime now) {
   SetTable(use_list ? UtcSource::kLeapFile : UtcSource::kRelease,
            use_list ? *list_ : release, tai, now);
   if (published_) {
-    AgeSystemClock(system);
+    AgeSystemClock(tai);
   } else {
     CompareSystemClock(tai, system, now);
   }
@@ -105,17 +109,19 @@ void UtcWitnesses::CompareSystemClock(TaiTime tai, UtcTime system, MonoTime now)
     return authority_.Withdraw(UtcSource::kSystemClock);
   }
   compared_ = now;
-  compared_at_ = system;
+  // The master's time, not the system clock's, which may be seconds behind it when a
+  // month ends.
+  compared_at_ = UtcAt(tai, static_cast<int>(whole));
   authority_.Set({.source = UtcSource::kSystemClock,
                   .offset = static_cast<int>(whole),
-                  .valid = !IsFirstOfMonth(system)},
+                  .valid = !IsFirstOfMonth(compared_at_)},
                  now);
 }
 
-void UtcWitnesses::AgeSystemClock(UtcTime system) {
+void UtcWitnesses::AgeSystemClock(TaiTime tai) {
   auto claim = authority_.claim(UtcSource::kSystemClock);
   if (!claim || !claim->valid) return;
-  claim->valid = MonthStart(system) == MonthStart(compared_at_);
+  claim->valid = MonthStart(UtcAt(tai, claim->offset)) == MonthStart(compared_at_);
   authority_.Set(*claim, compared_);
 }
 

@@ -48,14 +48,14 @@ class UtcWitnesses {
  private:
   void SetTable(UtcSource source, const LeapTable& table, TaiTime tai, MonoTime now);
   void CompareSystemClock(TaiTime tai, UtcTime system, MonoTime now);
-  void AgeSystemClock(UtcTime system);
+  void AgeSystemClock(TaiTime tai);
 
   UtcAuthority authority_;
   std::optional<LeapTable> list_;
   KernelClock kernel_;
   bool published_ = false;
   MonoTime compared_;
-  UtcTime compared_at_;  // By the system clock.
+  UtcTime compared_at_;  // By the master.
 };
 
 }  // namespace bridge

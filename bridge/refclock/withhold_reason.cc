@@ -57,14 +57,14 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kMasterTimeJumped, "master-time-jumped",
      "The master's time (or another master's) differs by more than 0.25 s from the "
      "continuation of what was published, and it cannot be told which is right. "
-     "Publication resumes when the old time is back, when the grandmaster's clockClass "
-     "has improved, or after a day; if you know that the new time is right, restart "
-     "refclockd."},
+     "Publication resumes when the old time is back, when the same grandmaster says "
+     "that it has found its reference (clockClass), or after a day; if you know that "
+     "the new time is right, restart refclockd."},
     {kMasterUnproven, "master-unproven",
-     "Another master is followed, and its time does not go on where the one before it "
-     "was. It is believed after eight consistent Syncs and two seconds; if it "
-     "recurs, the masters differ: `refclockctl status` names the one that is "
-     "followed."},
+     "The measured time does not go on where the published time was: another master "
+     "is followed, or a storm on the network deceives the measurement. It is believed "
+     "after eight consistent Syncs and two seconds; if it recurs, compare the masters "
+     "and look for load on the way to them."},
     {kSystemClockDisagrees, "system-clock-disagrees",
      "The system clock, which another program has synchronised, is more than 0.25 s "
      "away from the master's time, and nothing has been published yet. One of the two "

@@ -66,6 +66,27 @@ TEST(Client, TakesNoSystemClockThatItMayHaveSetItself) {
   EXPECT_TRUE(world.engine().publishing()) << "others vouch";
 }
 
+// The system clock was still in the old month when the new offset came, and so its
+// word from before the leap second outvoted a master that was right.
+TEST(Client, ASystemClockThatIsSecondsBehindDoesNotVouchBeyondTheMonthsEnd) {
+  Scenario scenario = Steady();
+  scenario.start = UnixSecond(absl::CivilSecond(2029, 12, 31, 23, 58));
+  scenario.leap = TrueLeap{.midnight = UnixSecond(absl::CivilSecond(2030, 1, 1))};
+  scenario.leap_list = LeapList::kAbsent;
+  scenario.grandmasters[0].announce_flags.current_utc_offset_valid = true;
+  scenario.grandmasters[0].leap_plan =
+      LeapPlan{.manners = LeapManners::kUnannounced,
+               .new_month = *Truth(kTaiMinusUtc, scenario.leap).new_month()};
+  scenario.kernel = Synchronized();
+  World world(scenario);
+  world.At(absl::Seconds(30),
+           [&world] { world.StepSystemClock(TimeDelta::FromSeconds(-9)); });
+  world.RunFor(absl::Minutes(4));
+  ASSERT_GT(world.tally().published, 100u);
+  EXPECT_THAT(Claims(world), Contains("system-clock"));
+  EXPECT_EQ(world.tally().whole_seconds, 0u) << world.Replay();
+}
+
 TEST(Client, IsStoppedByASynchronizedSystemClockThatDisagreesByASecond) {
   Scenario scenario = Steady();
   scenario.kernel = Synchronized();
