@@ -17,7 +17,9 @@ absl::CivilMonth MonthOf(UtcTime instant) {
 
 UtcTime StartOf(absl::CivilMonth month) {
   const int64_t days = absl::CivilDay(month) - kEpoch;
-  return UtcTime() + TimeDelta::FromSeconds(days * kSecondsPerDay);
+  // In 128 bits: a PTP master may claim any of 2^48 seconds.
+  const absl::int128 ns = absl::int128(days * kSecondsPerDay) * 1'000'000'000;
+  return UtcTime() + TimeDelta::FromScaledNanos(ns << 16);
 }
 
 }  // namespace
