@@ -264,15 +264,17 @@ TEST(SegmentUnderStress, TheReaderNeverSeesHalfASample) {
   constexpr uint32_t kWrites = 400'000;
   Segment segment{};
   std::atomic<bool> writing = true;
+  std::atomic<int> distinct = 0;
   std::thread other([&] {
     SegmentWriter writer(&segment);
-    for (uint32_t n = 1; n <= kWrites; ++n) {
+    // On a busy machine the reader may not run at all meanwhile: until it has.
+    for (uint32_t n = 1; n <= kWrites || distinct <= 10; ++n) {
       writer.Write(Numbered(n));
       if (n % 1024 == 0) std::this_thread::yield();
     }
     writing = false;
   });
-  int torn = 0, samples = 0, distinct = 0, others = 0;
+  int torn = 0, samples = 0, others = 0;
   int64_t last = 0;
   do {
     const Reading reading = Read(&segment);
@@ -289,7 +291,6 @@ TEST(SegmentUnderStress, TheReaderNeverSeesHalfASample) {
   } while (writing);
   other.join();
   EXPECT_EQ(torn, 0);
-  EXPECT_GT(distinct, 10);  // The two really ran against each other.
   RecordProperty("samples", samples);
   RecordProperty("clashes", others);
 }
