@@ -27,10 +27,16 @@ class Fence {
       rate_ = Rate{now, rate, rate_error};
       return;
     }
+    known_ = known_ || rate_->error <= kKnown;
     const double wander = kWander * std::abs((now - rate_->at).SecondsDouble());
-    const double reach = rate_->error > kKnown ? 3 * rate_->error : wander;
-    rate_->value = std::clamp(rate, rate_->value - reach, rate_->value + reach);
-    rate_->error = std::min(rate_error, rate_->error + wander);
+    const double reach = known_ ? wander : 3 * rate_->error;
+    const double followed =
+        std::clamp(rate, rate_->value - reach, rate_->value + reach);
+    // A filter that runs away faster than a crystal may be deceived: then what it
+    // says of its own error is worth nothing either.
+    const double grown = rate_->error + wander;
+    rate_->error = followed == rate ? std::min(rate_error, grown) : grown;
+    rate_->value = followed;
     rate_->at = now;
   }
 
@@ -106,6 +112,7 @@ class Fence {
   };
 
   std::optional<Rate> rate_;
+  bool known_ = false;
   Side upper_;
   Side lower_;
 };

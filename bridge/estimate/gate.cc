@@ -110,7 +110,13 @@ Explanation ExplainP2p(const OutlierRun& sync, const OutlierRun& link) {
   if (sync.Sign(kRunForClock) != 0 && link.length() == 0 && link.in_family() > 0) {
     return {Cause::kClockMoved, sync.Median(kRunForClock)};
   }
-  return ExplainPath(sync, link);
+  if (const Explanation path = ExplainPath(sync, link); path.cause != Cause::kNone) {
+    return path;
+  }
+  if (OneWayMoved(link, sync)) {
+    return {Cause::kReverseMoved, link.Median(kRunForOneWay)};
+  }
+  return {};
 }
 
 }  // namespace bridge

@@ -283,7 +283,7 @@ bool OffsetEstimator::Act(const Explanation& explanation) {
 bool OffsetEstimator::Possible(const Explanation& explanation) const {
   if (explanation.cause == Cause::kClockMoved) return true;
   const double d = filter_->state().d;
-  const double both_ways = explanation.cause == Cause::kPathMoved ? 2 : 1;
+  const double both_ways = explanation.cause == Cause::kPathMoved || p2p() ? 2 : 1;
   const double round_trip = 2 * d + directions_[kForward].excess +
                             directions_[kReverse].excess +
                             both_ways * explanation.amount;
@@ -326,8 +326,13 @@ void OffsetEstimator::MoveOneWay(Side side, double by) {
   double& excess = directions_[side].excess;
   excess += by;
   if (excess >= 0) return;
-  const double h = side == kForward ? 1 : -1;
-  filter_->Shift(h * excess / 2, excess / 2);
+  if (p2p()) {
+    // The link was taken for longer than it is: Sync measured x + d rightly.
+    filter_->Shift(-excess, excess);
+  } else {
+    const double h = side == kForward ? 1 : -1;
+    filter_->Shift(h * excess / 2, excess / 2);
+  }
   excess = 0;
 }
 

@@ -61,7 +61,28 @@ TEST(Fence, AKnownRateIsNotTurnedByAStorm) {
   fence.Follow(At(0), 0, 10);
   fence.Follow(At(1), 100'000, 10);  // 100 ppm within a second: no crystal does it.
   fence.AddUpper(At(1), Micros(100));
-  EXPECT_LT(fence.RoomOf(Micros(0), At(11)).above, 103'000);
+  // 20 ns/s more than before, and as much less sure of it: 10 s of 20 + 3 x 30 ns/s.
+  EXPECT_DOUBLE_EQ(fence.RoomOf(Micros(0), At(11)).above,
+                   100'000 + 200 + 900 + 1'000 + 1'000);
+}
+
+TEST(Fence, AStormThatTurnsTheRateForMinutesLeavesTheTruthInside) {
+  Fence fence;
+  fence.Follow(At(0), 0, 10);
+  // The filter is deceived, and sure of itself, while the truth stays 0.
+  for (int t = 1; t <= 300; ++t) fence.Follow(At(t), -10'000, 10);
+  fence.AddUpper(At(300), Micros(1));
+  EXPECT_GT(fence.RoomOf(Micros(0), At(320)).above, 0);
+}
+
+TEST(Fence, AFilterThatCameBackIsBelievedAgain) {
+  Fence fence;
+  fence.Follow(At(0), 0, 10);
+  fence.Follow(At(1), -10'000, 10);
+  fence.Follow(At(2), 0, 10);
+  fence.AddUpper(At(2), Micros(100));
+  EXPECT_DOUBLE_EQ(fence.RoomOf(Micros(0), At(12)).above,
+                   100'000 + 300 + 1'000 + 1'000);
 }
 
 TEST(Fence, AnUnknownRateIsLearnt) {

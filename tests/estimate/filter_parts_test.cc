@@ -203,6 +203,15 @@ TEST(Gate, P2pBelievesTheClockMovedOnlyWhenTheLinkWasMeasuredSince) {
   EXPECT_EQ(ExplainP2p(RunOf(six), RunOf(six)).cause, Cause::kPathMoved);
 }
 
+TEST(Gate, P2pALinkThatAloneMeasuresOtherwiseIsBelievedAfterTen) {
+  const std::vector<double> ten(10, -300), nine(9, -300);
+  const Explanation e = ExplainP2p(InFamily(4), RunOf(ten));
+  EXPECT_EQ(e.cause, Cause::kReverseMoved);
+  EXPECT_DOUBLE_EQ(e.amount, -300);
+  EXPECT_EQ(ExplainP2p(InFamily(4), RunOf(nine)).cause, Cause::kNone);
+  EXPECT_EQ(ExplainP2p(InFamily(3), RunOf(ten)).cause, Cause::kNone);
+}
+
 TEST(OutlierRun, RemembersTheNewestTwelve) {
   OutlierRun run;
   for (int i = 1; i <= 20; ++i) run.AddOutlier({}, i);

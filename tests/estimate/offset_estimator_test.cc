@@ -25,7 +25,9 @@ class Exchanges {
   void Delay(double s, double extra = 0) {
     estimator.AddDelay(Raw(s), Tai(s) + Ns(kDelay + extra));
   }
-  void PeerDelay(double s) { estimator.AddPeerDelay(Raw(s), Ns(kDelay)); }
+  void PeerDelay(double s, double extra = 0) {
+    estimator.AddPeerDelay(Raw(s), Ns(kDelay + extra));
+  }
   void Settle(double from, double to) {
     for (double s = from; s < to; s += 0.125) {
       Sync(s);
@@ -67,6 +69,18 @@ TEST(OffsetEstimator, IsReadyWithALinkDelayInEitherOrder) {
     EXPECT_LT(std::abs(link.Error(2)), 50);
     EXPECT_NEAR(link.estimator.mean_path_delay().NanosDouble(), kDelay, 50);
   }
+}
+
+TEST(OffsetEstimator, AFirstLinkDelayThatWasLateIsPutRight) {
+  Exchanges link;
+  link.PeerDelay(0.5, 100'000);
+  link.PeerDelay(0.8, 100'000);
+  for (int s = 1; s <= 30; ++s) {
+    link.Sync(s);
+    link.PeerDelay(s + 0.5);
+  }
+  EXPECT_NEAR(link.estimator.mean_path_delay().NanosDouble(), kDelay, 100);
+  EXPECT_LT(std::abs(link.Error(30)), 100);
 }
 
 TEST(OffsetEstimator, LearnsRateAndDelay) {
