@@ -12,6 +12,7 @@ constexpr double kSecond = 1e9;  // ns
 constexpr double kMicrosecond = 1e3;
 
 constexpr double kOutlierSigmas = 5;
+constexpr double kInnocent = 2;  // Sigmas.
 // Used measurements of a direction before the gate judges it.
 constexpr uint64_t kBeforeJudging = 3;
 constexpr uint64_t kBeforeHalfDelay = 16;
@@ -115,10 +116,10 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
     if (!filter_) return;
   } else if (!late) {
     direction.run.AddInFamily();
-    if (directions_[kForward].run.length() == 0 &&
-        directions_[kReverse].run.length() == 0) {
-      suspicion_ = 0;
-    }
+    // One that is nearly an outlier itself may be of the same story.
+    direction.suspicion = std::abs(j.Sigmas()) < kInnocent
+                              ? 0
+                              : std::min(direction.suspicion, std::abs(j.innovation));
     Use(side, j);
     LearnNoise(direction, j, residual);
     WatchDrift(j);
@@ -240,14 +241,15 @@ void OffsetEstimator::WatchDrift(const Judged& j) {
 
 void OffsetEstimator::OnOutlier(Side side, const Judged& j, bool late) {
   ++counters_.outliers;
-  OutlierRun& run = directions_[side].run;
+  Direction& direction = directions_[side];
+  OutlierRun& run = direction.run;
   if (!run.Continues(j.innovation)) {
     directions_[side == kForward ? kReverse : kForward].run.Recount();
   }
   run.AddOutlier(j.m, j.innovation);
   // A late one is explained: by the queue that the ring knows.
   if (late) return;
-  suspicion_ = std::max(suspicion_, std::abs(j.innovation));
+  direction.suspicion = std::max(direction.suspicion, std::abs(j.innovation));
   const auto explain = p2p() ? ExplainP2p : Explain;
   if (Act(explain(directions_[kForward].run, directions_[kReverse].run))) return;
   if (run.length() >= kEndlessDisorder) {
@@ -297,7 +299,7 @@ void OffsetEstimator::MoveClock(double dx) {
   // So far that no rate explains it: what was learnt under the other time is worth
   // nothing, and a rate bent by it would be off for minutes.
   if (std::abs(dx) > kFar) return Reset();
-  moved_ = std::max({moved_, std::abs(dx), suspicion_});
+  moved_ = std::max({moved_, std::abs(dx), Suspicion()});
   agreed_ = 0;
   double span = 0;
   for (const Direction& direction : directions_) {
@@ -342,10 +344,10 @@ void OffsetEstimator::ForgetRuns() {
     direction.run.Clear();
     direction.ring.Clear();
     direction.previous.reset();
+    direction.suspicion = 0;
   }
   drift_.Clear();
   supervisor_.Clear();
-  suspicion_ = 0;
 }
 
 // Uses the remembered outliers of both directions, in order of time.
@@ -434,7 +436,7 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
   const double lag = kWarming / 2 * Square(kMemory * interval_);
   const double bound = 3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
                        lag + surprise_ + std::abs(forward.excess) / 2 +
-                       std::abs(reverse.excess) / 2 + suspicion_;
+                       std::abs(reverse.excess) / 2 + Suspicion();
   // In a storm the model of the noise is worth little, and outside the fence nothing.
   const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 2 ||
                      forward.ring.skewed() || reverse.ring.skewed();
@@ -450,9 +452,13 @@ Fence::Room OffsetEstimator::RoomOfMap(RawTime now) const {
   return fence_.RoomOf(anchor_ + ToTimeDelta(x + ahead), now);
 }
 
+double OffsetEstimator::Suspicion() const {
+  return std::max(directions_[kForward].suspicion, directions_[kReverse].suspicion);
+}
+
 // A direction that is out while the other is in family can't be the clock.
 bool OffsetEstimator::suspicious() const {
-  if (suspicion_ == 0) return false;
+  if (Suspicion() == 0) return false;
   const auto& [forward, reverse] = directions_;
   const auto alibi = [](const Direction& out, const Direction& other) {
     return out.run.length() == 0 || other.run.in_family() >= 4;

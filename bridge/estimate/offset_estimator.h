@@ -104,6 +104,7 @@ class OffsetEstimator {
     OutlierRun run;
     std::optional<Residual> previous;  // The last that was used.
     double excess = 0;                 // ns: a one-way path change.
+    double suspicion = 0;              // ns: the largest unexplained outlier.
     uint64_t used = 0;
   };
 
@@ -139,6 +140,7 @@ class OffsetEstimator {
   bool p2p() const { return reverse_row_.x == 0; }
   double SecondsAfterState(RawTime at) const { return (at - now_).SecondsDouble(); }
   double JitterNanos(RawTime now) const;
+  double Suspicion() const;
   Fence::Room RoomOfMap(RawTime now) const;
 
   Settings settings_;
@@ -159,7 +161,6 @@ class OffsetEstimator {
   Fence fence_;
   DriftWatch drift_;
   Supervisor supervisor_;
-  double suspicion_ = 0;  // ns: the largest unexplained outlier.
   // ns: what the last measurements moved x by; one may have been late by less than
   // makes an outlier.
   double surprise_ = 0;

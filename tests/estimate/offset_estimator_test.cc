@@ -83,6 +83,23 @@ TEST(OffsetEstimator, AFirstLinkDelayThatWasLateIsPutRight) {
   EXPECT_LT(std::abs(link.Error(30)), 100);
 }
 
+TEST(OffsetEstimator, OneThatIsNearlyAnOutlierDoesNotEndASuspicion) {
+  Exchanges link({.stamps = StampKind::kHardware});
+  link.Settle(1, 60);
+  const double before = link.Bound(60);
+  link.Delay(60.05, 30);
+  link.Sync(60.1);
+  link.Delay(60.15, 30);
+  link.Sync(60.2);
+  EXPECT_GT(link.Bound(60.2), before + 25);
+  link.Delay(60.25, 4);  // Four sigmas: used, but of the same story.
+  link.Sync(60.3);
+  EXPECT_GT(link.Bound(60.3), before + 3);
+  link.Delay(60.35);
+  link.Sync(60.4);
+  EXPECT_LT(link.Bound(60.4), before + 3);
+}
+
 TEST(OffsetEstimator, LearnsRateAndDelay) {
   Exchanges link({.stamps = StampKind::kHardware}, -35);
   link.Settle(1, 30);
