@@ -41,7 +41,10 @@ std::string FrameText(const trace::Frame& frame) {
   return absl::StrCat(
       ptp::MessageTypeName(header.type), " ", header.sequence.value, " of ",
       header.source.ToString(),
-      frame.received ? absl::StrCat(", stamped ", frame.received->ToString()) : "");
+      frame.received
+          ? absl::StrCat(", stamped ", std::visit([](auto t) { return t.ToString(); },
+                                                  *frame.received))
+          : "");
 }
 
 // Prints the run while it is played.

@@ -19,8 +19,9 @@ namespace bridge {
 // Only what this version does: an option that does nothing is not accepted.
 enum class Role { kClient };
 enum class Transport { kL2, kUdp4, kUdp6 };
-enum class Timestamping { kAuto, kSoftware };
+enum class Timestamping { kAuto, kHardware, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
+enum class PhcMode { kDiscipline, kObserve };
 
 struct Config {
   Role role = Role::kClient;
@@ -37,10 +38,17 @@ struct Config {
     int announce_receipt_timeout = 3;
     TimeDelta delay_asymmetry;
     std::optional<TimeDelta> asymmetry_bound;  // Nothing: auto.
+    TimeDelta ingress_latency;                 // Wire to stamp.
+    TimeDelta egress_latency;                  // Stamp to wire.
     std::vector<uint64_t> allowed_masters;     // Clock identities.
     int max_clock_class = 255;                 // 255: any.
     int max_clock_accuracy = 255;              // Likewise.
   } ptp;
+
+  struct Phc {
+    std::string device = "auto";  // Or "/dev/ptp0": of the interface.
+    PhcMode mode = PhcMode::kDiscipline;
+  } phc;
 
   struct Utc {
     UtcPolicy policy = UtcPolicy::kAgree;

@@ -215,16 +215,22 @@ Option Flag(const char* key, const char* help, bool& (*at)(Config&)) {
 }
 
 // An absolute path of at most `longest` octets; or "" for none, if it may be.
+// `instead`: a word that may stand for a path, "" for none.
 Option Path(const char* key, size_t longest, const char* help,
-            std::string& (*at)(Config&), bool may_be_none = false) {
+            std::string& (*at)(Config&),
+            std::optional<absl::string_view> instead = std::nullopt) {
   return {
-      key, may_be_none ? "absolute path, or \"\" for none" : "absolute path", help,
+      key,
+      instead ? absl::StrCat("absolute path, or ", Quoted(*instead),
+                             instead->empty() ? " for none" : "")
+              : "absolute path",
+      help,
       [=](const OptionValue& value, Config& config) -> Problem {
         constexpr char kRight[] = "an absolute path in quotes, as \"/run/...\"";
         const auto* text = std::get_if<std::string>(&value.is);
         if (!text) return WrongType(key, value, "a path", kRight);
         const std::string named = absl::StrCat(Leaf(key), " ", Quoted(*text), " ");
-        if (!absl::StartsWith(*text, "/") && !(may_be_none && text->empty())) {
+        if (!absl::StartsWith(*text, "/") && !(instead && *text == *instead)) {
           return OptionProblem{
               absl::StrCat(named, "does not start with \"/\""), kRight, {}};
         }
@@ -400,9 +406,10 @@ std::vector<Option> PtpOptions() {
           [](Config& c) -> int& { return c.ptp.domain; }),
       Choice<Timestamping>(
           "ptp.timestamping",
-          {{"auto", Timestamping::kAuto}, {"software", Timestamping::kSoftware}},
-          {{"hardware", "is not in this version, which stamps in software only"}},
-          "time stamps of packets; this version has those of the kernel",
+          {{"auto", Timestamping::kAuto},
+           {"hardware", Timestamping::kHardware},
+           {"software", Timestamping::kSoftware}},
+          {}, "whose time stamps; auto = the network card's where it has a clock",
           [](Config& c) -> Timestamping& { return c.ptp.timestamping; }),
       {"ptp.minor_version", "\"auto\" | 0 | 1",
        "minorVersionPTP of what we send; auto = 0, which both editions accept",
@@ -426,6 +433,12 @@ std::vector<Option> PtpOptions() {
           "ptp.asymmetry_bound", TimeDelta(), TimeDelta::FromSeconds(1),
           "how large an unknown asymmetry may be; auto = half the mean path delay",
           [](Config& c) -> std::optional<TimeDelta>& { return c.ptp.asymmetry_bound; }),
+      Span("ptp.ingress_latency", TimeDelta::FromSeconds(-1), TimeDelta::FromSeconds(1),
+           "how long a frame takes from the wire to where it is stamped",
+           [](Config& c) -> TimeDelta& { return c.ptp.ingress_latency; }),
+      Span("ptp.egress_latency", TimeDelta::FromSeconds(-1), TimeDelta::FromSeconds(1),
+           "how long a frame takes from where it is stamped to the wire",
+           [](Config& c) -> TimeDelta& { return c.ptp.egress_latency; }),
       {"ptp.allowed_masters", "[clock identities]",
        "grandmasters to follow, as \"001122.fffe.334455\"; [] = any", SetAllowedMasters,
        AllowedMastersText},
@@ -437,6 +450,20 @@ std::vector<Option> PtpOptions() {
           "0x21 = 100 ns, 0x23 = 1 us, 0x29 = 1 ms; 254 is unknown; 255 = any",
           "publish nothing of one whose clockAccuracy is greater; 255 = any",
           [](Config& c) -> int& { return c.ptp.max_clock_accuracy; }),
+  };
+}
+
+std::vector<Option> PhcOptions() {
+  return {
+      Path(
+          "phc.device", kLongestPath,
+          "clock of the network card, as /dev/ptp0; auto = the interface's own",
+          [](Config& c) -> std::string& { return c.phc.device; }, "auto"),
+      Choice<PhcMode>(
+          "phc.mode",
+          {{"discipline", PhcMode::kDiscipline}, {"observe", PhcMode::kObserve}}, {},
+          "steer that clock to TAI, or never touch it",
+          [](Config& c) -> PhcMode& { return c.phc.mode; }),
   };
 }
 
@@ -454,7 +481,7 @@ std::vector<Option> UtcOptions() {
        [](const Config& c) { return c.utc.pin ? absl::StrCat(*c.utc.pin) : ""; }},
       Path(
           "utc.leap_file", kLongestPath, "leap-seconds.list, from tzdata or the IERS",
-          [](Config& c) -> std::string& { return c.utc.leap_file; }, true),
+          [](Config& c) -> std::string& { return c.utc.leap_file; }, ""),
       Choice<ArbitraryTimescale>(
           "utc.arbitrary_timescale",
           {{"refuse", ArbitraryTimescale::kRefuse},
@@ -500,6 +527,7 @@ std::vector<Option> AllOptions() {
                     "what this daemon is; this version has one role",
                     [](Config& c) -> Role& { return c.role; })});
   add(PtpOptions());
+  add(PhcOptions());
   add(UtcOptions());
   add(OutputOptions());
   add({Path("status.socket", kLongestSocketPath,

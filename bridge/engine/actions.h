@@ -11,16 +11,14 @@
 
 #include "absl/container/inlined_vector.h"
 #include "bridge/base/log.h"
+#include "bridge/estimate/phc_servo.h"
 #include "bridge/ptp/slave_port.h"
 #include "bridge/refclock/refclock_sample.h"
 #include "bridge/refclock/withhold_reason.h"
 #include "bridge/time/clock_map.h"
+#include "bridge/time/event_stamp.h"
 
 namespace bridge {
-
-// When a frame passed the timestamp point, as the clock that stamps frames
-// showed it: CLOCK_REALTIME with software stamps.
-using EventStamp = UtcTime;
 
 // What adjtimex(2) says of the system clock.
 struct KernelClock {
@@ -41,6 +39,19 @@ using SendMessage = ptp::Send;
 // Read the clocks now and answer with OnCrossTimestamp before anything else.
 struct ReadCrossTimestamp {};
 
+// Step the PHC or set its frequency now; answer with OnPhcAdjusted before anything
+// else.
+struct AdjustPhc {
+  PhcCommand command;
+};
+
+// What was done to the PHC, as far as its driver did it.
+struct PhcAdjusted {
+  PhcCommand command;
+  // When, on CLOCK_MONOTONIC_RAW. Nothing: it refused.
+  std::optional<RawTime> at;
+};
+
 // `output` counts config.output.shm first, then config.output.sock.
 struct Publish {
   size_t output;
@@ -53,8 +64,8 @@ struct WriteLog {
   LogLine line;
 };
 
-using Action =
-    std::variant<SendMessage, ReadCrossTimestamp, Publish, Withdraw, WriteLog>;
+using Action = std::variant<SendMessage, ReadCrossTimestamp, AdjustPhc, Publish,
+                            Withdraw, WriteLog>;
 using Actions = absl::InlinedVector<Action, 8>;
 
 }  // namespace bridge

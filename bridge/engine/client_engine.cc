@@ -11,6 +11,9 @@ namespace bridge {
 namespace {
 
 constexpr int kSyncsToResume = 4;
+// A little more than the usual interval of samples, which bring a reading each.
+constexpr absl::Duration kReadingInterval = absl::Milliseconds(1'250);
+constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
 
 ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
                                     ptp::PortIdentity identity) {
@@ -30,9 +33,20 @@ ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
 }
 
 OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
-  return {.stamps = StampKind::kSoftware,
+  return {.stamps = ptp.timestamping == Timestamping::kHardware ? StampKind::kHardware
+                                                                : StampKind::kSoftware,
           .delay_asymmetry = ptp.delay_asymmetry,
           .asymmetry_bound = ptp.asymmetry_bound};
+}
+
+// Reading a PHC over MDIO takes milliseconds. Half of that is in the error bound, which
+// has a limit of its own.
+SamplerLimits Limits(const Config& config) {
+  SamplerLimits limits{.max_error = config.output.max_error};
+  if (config.ptp.timestamping == Timestamping::kHardware) {
+    limits.max_window = limits.max_error + limits.max_error;
+  }
+  return limits;
 }
 
 const char* LeapName(LeapIndicator leap) {
@@ -80,9 +94,11 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
     : config_(config),
       identity_(identity),
       seed_(seed),
-      limits_{.max_error = config.output.max_error},
+      limits_(Limits(config)),
       source_({.port = PortSettings(config.ptp, identity),
-               .estimator = EstimatorSettings(config.ptp)},
+               .estimator = EstimatorSettings(config.ptp),
+               .ingress_latency = config.ptp.ingress_latency,
+               .egress_latency = config.ptp.egress_latency},
               Rng(seed)),
       witnesses_(config.utc) {
   const size_t count = config.output.shm.size() + config.output.sock.size();
@@ -103,6 +119,8 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
   ptp::PortActions said;
   if (up) {
     source_.Start(now, said);
+    // Some drivers reset the PHC with the link.
+    if (source_.hardware()) AskForReading(now, out);
   } else {
     source_.Stop(now, said);
   }
@@ -112,7 +130,8 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
 
 void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
-  last_pair_ = pair;
+  if (!source_.hardware())
+    last_reading_ = {AsLocal(pair.local), pair.system, pair.window};
   if (source_.OnPair(pair) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
@@ -129,6 +148,7 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
     return;
   }
   const auto good_sync = source_.last_good_sync();
+  const uint64_t refused = source_.stamps_refused();
   ptp::PortActions said;
   source_.OnMessage(std::get<ptp::Message>(parsed), received, now, said);
   const auto changed = std::any_of(said.begin(), said.end(), [](const auto& action) {
@@ -141,7 +161,11 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
   }
   const bool measured = source_.last_good_sync() != good_sync;
   if (measured) CountSync(good_sync, now);
+  if (measured) SteerPhc(now, out);
   if (changed || measured) Consider(now, out);
+  // A stamp that can't be true: has the PHC been stepped?
+  if (source_.hardware() && source_.stamps_refused() != refused)
+    AskForReading(now, out);
 }
 
 // Few Syncs after a long silence are a thin ground: the clock may have wandered, and
@@ -165,21 +189,27 @@ void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime n
   Absorb(said, now, out);
 }
 
-void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cross,
+void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
                                     MonoTime now, Actions& out) {
-  const TraceTurn turn(recorder_, now, trace::Cross{cross}, out);
+  const TraceTurn turn(recorder_, now, trace::Cross{reading}, out);
   if (stopped_) return;
-  auto verdict = SteadyTimeBase::PairVerdict::kGood;
+  const bool wanted = std::exchange(sample_wanted_, false);
+  NativeSource::Reading read;
+  if (reading) read = source_.OnReading(*reading);
+  if (read.phc_stepped) return OnPhcStepped(now, out);
+  const std::optional<CrossTimestamp<Local>>& cross = read.local;
   if (cross) {
-    verdict = source_.OnPair(*cross);
-    last_pair_ = cross;
+    last_reading_ = cross;
     RefreshClaims(now, out);
-    if (verdict == SteadyTimeBase::PairVerdict::kWide) {
-      return Withhold(WithholdReason::kCrossTimestampWide, now, out);
-    }
   }
-  const bool stepped = verdict == SteadyTimeBase::PairVerdict::kStepped;
-  const RawTime at = cross ? cross->local : RawTime();
+  if (!wanted) {
+    if (read.system_stepped && publishing_) {
+      Withhold(WithholdReason::kSystemClockStepped, now, out);
+    }
+    return;
+  }
+  if (read.wide) return Withhold(WithholdReason::kCrossTimestampWide, now, out);
+  const LocalTime at = cross ? cross->local : LocalTime();
   const SourceView view = View(at, now);
   SamplerLimits limits = limits_;
   // Hysteresis: a bound that was too large has to be clearly smaller.
@@ -187,7 +217,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
     limits.max_error = TimeDelta::FromNanosDouble(0.8 * limits.max_error.NanosDouble());
   }
   const SampleOrReason result =
-      MakeSample(view, cross, stepped, witnesses_.authority(), limits);
+      MakeSample(view, cross, read.system_stepped, witnesses_.authority(), limits);
   if (const auto* reason = std::get_if<WithholdReason>(&result)) {
     // UTC on the wire may jump by a second now, as it should.
     const bool leap = *reason == WithholdReason::kNearLeapSecond;
@@ -196,7 +226,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
   }
   const auto& sample = std::get<RefclockSample>(result);
   const auto& parent = source_.port().parent();
-  const Continuity::Reading reading{
+  const Continuity::Reading measured{
       .at = at,
       .tai = view.map->Map(at, view.map->era()).value_or(TaiTime()),
       .rate = view.map->rate(),
@@ -204,10 +234,10 @@ void ClientEngine::OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cr
       .grandmaster = parent ? parent->grandmaster.value : 0,
       .clock_class = parent ? parent->quality.clock_class : 255,
       .syncs = measured_syncs_};
-  if (const auto doubt = Doubt(reading, sample)) {
+  if (const auto doubt = Doubt(measured, sample)) {
     return Withhold(*doubt, now, out);
   }
-  continuity_.Published(reading);
+  continuity_.Published(measured);
   PublishSample(sample, now, out);
 }
 
@@ -237,10 +267,11 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
     source_.OnTime(now, said);
   }
   Absorb(said, now, out);
+  if (source_.hardware() && link_up_ && now >= next_reading_) AskForReading(now, out);
   // Nothing new was measured, so nothing is published here; but what was may
   // have become too old.
-  if (publishing_ && last_pair_) {
-    const SourceView view = View(last_pair_->local, now);
+  if (publishing_ && last_reading_) {
+    const SourceView view = View(last_reading_->local, now);
     if (const auto reason = Withheld(view, witnesses_.authority())) {
       Withhold(*reason, now, out);
     }
@@ -252,6 +283,9 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
 
 std::optional<MonoTime> ClientEngine::Deadline() const {
   std::optional<MonoTime> deadline = source_.Deadline();
+  if (source_.hardware() && link_up_) {
+    deadline = deadline ? std::min(*deadline, next_reading_) : next_reading_;
+  }
   if (publishing_ && source_.last_good_sync()) {
     const MonoTime stale = *source_.last_good_sync() +
                            SyncAgeLimit(source_.port().sync_interval().ToDuration()) +
@@ -262,6 +296,31 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
     deadline = deadline ? std::min(*deadline, *silence_at_) : *silence_at_;
   }
   return deadline;
+}
+
+void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
+                                 Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Adjusted{adjusted}, out);
+  PhcTimeBase& phc = source_.phc();
+  if (!adjusted.at) {
+    ++phc_refusals_;
+    steers_ = false;
+    Log(phc_log_, Severity::kWarning,
+        "the PHC does not let itself be steered: it is only read from now on", now,
+        out);
+    return;
+  }
+  ++phc_adjustments_;
+  const std::optional<PhcTime> at = phc.Predict(*adjusted.at);
+  if (const auto* frequency = std::get_if<SetPhcFrequency>(&adjusted.command)) {
+    phc.OnFrequency(at.value_or(PhcTime()), frequency->ppb);
+    return;
+  }
+  const TimeDelta by = std::get<StepPhc>(adjusted.command).by;
+  if (at) phc.OnStep(*at, by);
+  Log(phc_log_, Severity::kNotice,
+      absl::StrFormat("PHC stepped by %+.9f s", by.SecondsDouble()), now, out);
+  AskForReading(now, out);  // How far did it go?
 }
 
 void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
@@ -284,7 +343,7 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Resume{}, out);
   ptp::PortActions said;
   source_.Restart(now, said);
-  last_pair_.reset();
+  last_reading_.reset();
   continuity_.Forget();
   Absorb(said, now, out);
   Consider(now, out);
@@ -300,7 +359,7 @@ void ClientEngine::Stop(MonoTime now, Actions& out) {
 
 // ---- What follows from them.
 
-SourceView ClientEngine::View(RawTime at, MonoTime now) {
+SourceView ClientEngine::View(LocalTime at, MonoTime now) {
   const OffsetEstimator& estimator = source_.estimator();
   const ptp::SlavePort& port = source_.port();
   SourceView view;
@@ -316,7 +375,7 @@ SourceView ClientEngine::View(RawTime at, MonoTime now) {
                       ? ToDuration(now - *source_.last_good_sync())
                       : absl::InfiniteDuration();
   view.sync_age_limit = SyncAgeLimit(port.sync_interval().ToDuration());
-  if (const auto tai = TaiAtLastPair()) {
+  if (const auto tai = TaiAtLastReading()) {
     // Half a minute more or less: it is about years.
     view.epoch_sane = IsSaneEpoch(UtcTime() + tai->SinceEpoch());
   }
@@ -377,10 +436,10 @@ void ClientEngine::RenewAnnounce() {
                       announce->announce_interval);
 }
 
-std::optional<TaiTime> ClientEngine::TaiAtLastPair() const {
+std::optional<TaiTime> ClientEngine::TaiAtLastReading() const {
   const auto map = source_.estimator().Map();
-  if (!map || !last_pair_) return std::nullopt;
-  return map->Map(last_pair_->local, map->era());
+  if (!map || !last_reading_) return std::nullopt;
+  return map->Map(last_reading_->local, map->era());
 }
 
 // What tables and the system clock say depends on what time it is.
@@ -388,9 +447,9 @@ void ClientEngine::RefreshClaims(MonoTime now, Actions& out) {
   // Whole seconds change once a second; while silent, nothing is to be missed.
   if (publishing_ && now < next_claims_) return;
   next_claims_ = now + absl::Seconds(1);
-  const auto tai = TaiAtLastPair();
+  const auto tai = TaiAtLastReading();
   if (!tai) return;
-  witnesses_.OnTime(*tai, last_pair_->system, now);
+  witnesses_.OnTime(*tai, last_reading_->system, now);
   silence_at_.reset();
   if (const auto silence = witnesses_.authority().NextSilence(*tai)) {
     // The pair may be a little older than now: early is right.
@@ -408,11 +467,45 @@ void ClientEngine::RefreshClaims(MonoTime now, Actions& out) {
   }
 }
 
+// What is between the readings of a PHC, a step of it may hide in.
+void ClientEngine::AskForReading(MonoTime now, Actions& out) {
+  next_reading_ = now + kReadingInterval;
+  out.push_back(ReadCrossTimestamp{});
+}
+
+void ClientEngine::OnPhcStepped(MonoTime now, Actions& out) {
+  ++phc_steps_;
+  ptp::PortActions said;
+  source_.ForgetMeasurements(now, said);
+  last_reading_.reset();
+  servo_.Reset();
+  Withhold(WithholdReason::kPhcStepped, now, out);
+  Absorb(said, now, out);
+}
+
+void ClientEngine::SteerPhc(MonoTime now, Actions& out) {
+  const OffsetEstimator& estimator = source_.estimator();
+  const auto map = estimator.Map();
+  if (!disciplines() || now < next_steering_ || !map || !last_reading_) return;
+  if (source_.port().state() != ptp::PortState::kSlave || estimator.suspicious())
+    return;
+  const LocalTime at = *estimator.last_sync();
+  const auto tai = map->Map(at, map->era());
+  if (!tai || !IsSaneEpoch(UtcTime() + tai->SinceEpoch())) return;
+  const auto command =
+      servo_.Update({.offset = source_.phc().Shown(at).SinceEpoch() - tai->SinceEpoch(),
+                     .frequency_ppb = -estimator.frequency_ppb(),
+                     .frequency_error = estimator.frequency_error_ppb()});
+  if (!command) return;
+  if (servo_.locked()) next_steering_ = now + kSteeringInterval;
+  out.push_back(AdjustPhc{*command});
+}
+
 // Something changed that may allow or forbid a sample.
 void ClientEngine::Consider(MonoTime now, Actions& out) {
   if (stopped_) return;
   RefreshClaims(now, out);
-  const RawTime at = last_pair_ ? last_pair_->local : RawTime();
+  const LocalTime at = last_reading_ ? last_reading_->local : LocalTime();
   if (const auto reason = Withheld(View(at, now), witnesses_.authority())) {
     Withhold(*reason, now, out);
     return;
@@ -420,7 +513,9 @@ void ClientEngine::Consider(MonoTime now, Actions& out) {
   const bool due =
       std::any_of(outputs_.begin(), outputs_.end(),
                   [now](const auto& output) { return output.limit.Due(now); });
-  if (due) out.push_back(ReadCrossTimestamp{});
+  if (!due) return;
+  sample_wanted_ = true;
+  AskForReading(now, out);
 }
 
 void ClientEngine::PublishSample(const RefclockSample& sample, MonoTime now,
@@ -482,7 +577,11 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   report.role = "client";
   report.state = ptp::PortStateName(source_.port().state());
   report.interface = config_.ptp.interface;
-  report.timestamping = "software";
+  report.timestamping = source_.hardware() ? "hardware" : "software";
+  if (source_.hardware()) {
+    report.phc_device = config_.phc.device;
+    report.phc_mode = disciplines() ? "discipline" : "observe";
+  }
   report.transport = TransportName(config_.ptp.transport);
   report.domain = config_.ptp.domain;
   if (const auto& parent = source_.port().parent()) {
@@ -494,16 +593,16 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   }
   if (last_sample_ && publishing_)
     report.offset_ns = last_sample_->Offset().NanosDouble();
-  if (estimator.ready() && last_pair_) {
+  if (estimator.ready() && last_reading_) {
     report.path_delay_ns = estimator.mean_path_delay().NanosDouble();
-    report.jitter_ns = estimator.Jitter(last_pair_->local).NanosDouble();
-    report.error_bound_ns = estimator.ErrorBound(last_pair_->local).NanosDouble();
+    report.jitter_ns = estimator.Jitter(last_reading_->local).NanosDouble();
+    report.error_bound_ns = estimator.ErrorBound(last_reading_->local).NanosDouble();
     report.frequency_ppb = estimator.frequency_ppb();
   }
   const UtcAuthority& authority = witnesses_.authority();
   if (const auto offset = authority.offset()) report.utc.offset = offset->seconds();
   report.utc.verdict = UtcVerdictName(authority.verdict());
-  const auto tai = TaiAtLastPair();
+  const auto tai = TaiAtLastReading();
   report.utc.leap = LeapName(tai ? authority.LeapAt(*tai) : LeapIndicator::kNone);
   for (const UtcAuthority::Witness& witness : authority.Witnesses()) {
     StatusReport::Claim claim{.source = UtcSourceName(witness.claim.source),
@@ -541,6 +640,12 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   };
   count("frames", frames_);
   count("samples", samples_);
+  count("stamps_refused", source_.stamps_refused());
+  if (source_.hardware()) {
+    count("phc_steps", phc_steps_);
+    count("phc_adjustments", phc_adjustments_);
+    count("phc_refusals", phc_refusals_);
+  }
   const OffsetEstimator::Counters& measured = estimator.counters();
   count("measurements", measured.measurements);
   count("outliers", measured.outliers);

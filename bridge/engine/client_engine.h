@@ -8,7 +8,10 @@
 //   2. Each frame and stamp goes to OnFrame or OnTransmitted.
 //   3. OnTime, if Deadline() has passed.
 // After each of them the actions are carried out in order; ReadCrossTimestamp is
-// answered at once, by OnCrossTimestamp.
+// answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted.
+//
+// The configuration says what the executor found, not "auto": timestamping is hardware
+// or software, phc.mode is observe where the PHC can't be steered.
 #pragma once
 
 #include <array>
@@ -49,8 +52,11 @@ class ClientEngine {
                MonoTime now, Actions& out);
   void OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now, Actions& out);
   // The answer to ReadCrossTimestamp; nothing when the clocks could not be read.
-  void OnCrossTimestamp(const std::optional<CrossTimestamp<Raw>>& cross, MonoTime now,
+  void OnCrossTimestamp(const std::optional<ClockReading>& reading, MonoTime now,
                         Actions& out);
+  // The answer to AdjustPhc. Also before the first reading: the frequency that the PHC
+  // has been dialled to.
+  void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now, Actions& out);
   void OnTime(MonoTime now, Actions& out);
   std::optional<MonoTime> Deadline() const;
 
@@ -83,13 +89,19 @@ class ClientEngine {
     std::optional<MonoTime> last;
   };
 
-  SourceView View(RawTime at, MonoTime now);
+  SourceView View(LocalTime at, MonoTime now);
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                 Actions& out);
   void RenewAnnounce();
   void CountSync(std::optional<MonoTime> previous, MonoTime now);
-  std::optional<TaiTime> TaiAtLastPair() const;
+  std::optional<TaiTime> TaiAtLastReading() const;
+  void AskForReading(MonoTime now, Actions& out);
+  void OnPhcStepped(MonoTime now, Actions& out);
+  void SteerPhc(MonoTime now, Actions& out);
+  bool disciplines() const {
+    return source_.hardware() && config_.phc.mode == PhcMode::kDiscipline && steers_;
+  }
   void RefreshClaims(MonoTime now, Actions& out);
   void Consider(MonoTime now, Actions& out);
   std::optional<WithholdReason> Doubt(const Continuity::Reading& reading,
@@ -115,7 +127,12 @@ class ClientEngine {
   bool stopped_ = false;
   bool publishing_ = false;
   std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
-  std::optional<CrossTimestamp<Raw>> last_pair_;
+  std::optional<CrossTimestamp<Local>> last_reading_;
+  bool sample_wanted_ = false;  // Of the reading that was asked for.
+  MonoTime next_reading_;       // Of a PHC, at the latest.
+  PhcServo servo_{{}};
+  MonoTime next_steering_;
+  bool steers_ = true;  // Until the PHC refuses.
   MonoTime next_claims_;
   std::optional<MonoTime> silence_at_;  // The window of a leap second begins.
   uint64_t measured_syncs_ = 0;
@@ -128,12 +145,16 @@ class ClientEngine {
 
   uint64_t frames_ = 0;
   uint64_t samples_ = 0;
+  uint64_t phc_steps_ = 0;        // By somebody else.
+  uint64_t phc_adjustments_ = 0;  // By us.
+  uint64_t phc_refusals_ = 0;
   std::array<uint64_t, ptp::kDropReasonCount> dropped_{};
   std::array<uint64_t, kWithholdReasonCount> withheld_counts_{};
   LogLimit state_log_{10};
   LogLimit master_log_{10};
   LogLimit gate_log_{10};
   LogLimit utc_log_{4};
+  LogLimit phc_log_{4};
 };
 
 }  // namespace bridge

@@ -145,6 +145,24 @@ class Out {
       line_ += " -";
     }
   }
+  template <typename T>
+  void MaybeLast(const std::optional<T>& value) {
+    if (value) Fields(*this, *value);
+  }
+  // "p" before one of a PHC.
+  void Stamp(const EventStamp& stamp) {
+    line_ += std::holds_alternative<PhcTime>(stamp) ? " p" : " ";
+    std::visit([this](auto time) { AppendTime(line_, time.SinceEpoch()); }, stamp);
+  }
+  // A frequency stands as the kernel takes it, in 2^-16 ppm.
+  void Command(const PhcCommand& command) {
+    if (const auto* step = std::get_if<StepPhc>(&command)) {
+      line_ += " step";
+      return Time(step->by);
+    }
+    line_ += " frequency";
+    Number(std::get<SetPhcFrequency>(command).Scaled());
+  }
   void Octets(std::span<const uint8_t> octets) {
     line_ += octets.empty() ? " -" : " ";
     for (const uint8_t octet : octets) {
@@ -227,6 +245,31 @@ class In {
     T read{};
     Fields(*this, read);
     value = read;
+  }
+  template <typename T>
+  void MaybeLast(std::optional<T>& value) {
+    value.reset();
+    if (rest_.empty()) return;
+    Fields(*this, value.emplace());
+  }
+  void Stamp(EventStamp& stamp) {
+    if (absl::ConsumePrefix(&rest_, "p")) {
+      Time(stamp.emplace<PhcTime>());
+    } else {
+      Time(stamp.emplace<UtcTime>());
+    }
+  }
+  void Command(PhcCommand& command) {
+    const absl::string_view word = Next("step or frequency");
+    if (word == "step") {
+      Time(command.emplace<StepPhc>().by);
+    } else if (word == "frequency") {
+      int64_t scaled = 0;
+      Number(scaled);
+      command = SetPhcFrequency::FromScaled(scaled);
+    } else {
+      Fail(word, "step or frequency stands here");
+    }
   }
   void Octets(std::span<const uint8_t>& octets) {
     const absl::string_view word = Next("octets");
@@ -337,15 +380,26 @@ template <typename Io>
 void Fields(Io& io, Is<trace::Link> auto& link) {
   io.Word(link.up, kUpDown);
 }
+template <typename T>
+concept IsCross = Is<T, CrossTimestamp<Raw>> || Is<T, CrossTimestamp<Phc>>;
 template <typename Io>
-void Fields(Io& io, Is<CrossTimestamp<Raw>> auto& pair) {
-  io.Time(pair.local);
-  io.Time(pair.system);
-  io.Time(pair.window);
+void Fields(Io& io, IsCross auto& cross) {
+  io.Time(cross.local);
+  io.Time(cross.system);
+  io.Time(cross.window);
+}
+template <typename Io>
+void Fields(Io& io, Is<ClockReading> auto& reading) {
+  Fields(io, reading.pair);
+  io.MaybeLast(reading.phc);
+}
+template <typename Io>
+void Fields(Io& io, Is<RawTime> auto& time) {
+  io.Time(time);
 }
 template <typename Io>
 void Fields(Io& io, Is<EventStamp> auto& stamp) {
-  io.Time(stamp);
+  io.Stamp(stamp);
 }
 template <typename Io>
 void Fields(Io& io, Is<trace::Pair> auto& pair) {
@@ -359,11 +413,16 @@ void Fields(Io& io, Is<trace::Frame> auto& frame) {
 template <typename Io>
 void Fields(Io& io, Is<trace::Sent> auto& sent) {
   io.Number(sent.token.value);
-  io.Time(sent.sent);
+  io.Stamp(sent.sent);
 }
 template <typename Io>
 void Fields(Io& io, Is<trace::Cross> auto& cross) {
-  io.Maybe(cross.cross);
+  io.Maybe(cross.reading);
+}
+template <typename Io>
+void Fields(Io& io, Is<trace::Adjusted> auto& adjusted) {
+  io.Command(adjusted.adjusted.command);
+  io.Maybe(adjusted.adjusted.at);
 }
 template <typename Io>
 void Fields(Io&, Is<trace::Time> auto&) {}
@@ -384,8 +443,9 @@ template <typename Io>
 void Fields(Io&, Is<trace::Stop> auto&) {}
 
 // In the order of trace::Input.
-constexpr const char* kInputs[] = {"link", "pair",  "frame",  "sent",   "cross",
-                                   "time", "leaps", "kernel", "resume", "stop"};
+constexpr const char* kInputs[] = {"link",   "pair", "frame",   "sent",
+                                   "cross",  "time", "leaps",   "kernel",
+                                   "resume", "stop", "adjusted"};
 static_assert(std::size(kInputs) == std::variant_size_v<trace::Input>);
 
 // Decisions are only written: a replay makes them anew and compares their text.
@@ -396,6 +456,7 @@ void Fields(Out& io, const SendMessage& send) {
   io.Octets(std::span(send.octets).first(send.size));
 }
 void Fields(Out&, const ReadCrossTimestamp&) {}
+void Fields(Out& io, const AdjustPhc& adjust) { io.Command(adjust.command); }
 void Fields(Out& io, const Publish& publish) {
   io.Number(uint64_t{publish.output});
   io.Time(publish.sample.system);
@@ -411,7 +472,8 @@ void Fields(Out& io, const WriteLog& log) {
 }
 
 // In the order of Action.
-constexpr const char* kDecisions[] = {"send", "ask", "publish", "withdraw", "log"};
+constexpr const char* kDecisions[] = {"send",    "ask",      "adjust",
+                                      "publish", "withdraw", "log"};
 static_assert(std::size(kDecisions) == std::variant_size_v<Action>);
 
 // The input number `index`, filled from `in`.
@@ -552,7 +614,7 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
     if (std::find(std::begin(kDecisions), std::end(kDecisions), word) ==
         std::end(kDecisions)) {
       return Wrong(absl::StrCat(Shown(word), " is no decision"),
-                   "send, ask, publish, withdraw or log");
+                   "send, ask, adjust, publish, withdraw or log");
     }
     return trace::Decision{line};
   }
@@ -564,7 +626,7 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
   if (found == std::end(kInputs)) {
     in.Fail(name,
             "an input is link, pair, frame, sent, cross, time, leaps, kernel, "
-            "resume or stop");
+            "resume, stop or adjusted");
   } else {
     turn.input = ReadInput(in, static_cast<size_t>(found - std::begin(kInputs)),
                            std::make_index_sequence<std::size(kInputs)>());

@@ -67,7 +67,10 @@ struct Sent {
   EventStamp sent;
 };
 struct Cross {
-  std::optional<CrossTimestamp<Raw>> cross;
+  std::optional<ClockReading> reading;
+};
+struct Adjusted {
+  PhcAdjusted adjusted;
 };
 struct Time {};
 struct Leaps {
@@ -79,8 +82,8 @@ struct Kernel {
 struct Resume {};
 struct Stop {};
 
-using Input =
-    std::variant<Link, Pair, Frame, Sent, Cross, Time, Leaps, Kernel, Resume, Stop>;
+using Input = std::variant<Link, Pair, Frame, Sent, Cross, Time, Leaps, Kernel, Resume,
+                           Stop, Adjusted>;
 
 struct Turn {
   MonoTime now;

@@ -29,7 +29,7 @@ struct ToEngine {
     engine.OnTransmitted(in.token, in.sent, now, out);
   }
   void operator()(const trace::Cross& in) const {
-    engine.OnCrossTimestamp(in.cross, now, out);
+    engine.OnCrossTimestamp(in.reading, now, out);
   }
   void operator()(const trace::Time&) const { engine.OnTime(now, out); }
   void operator()(const trace::Leaps& in) const {
@@ -39,6 +39,9 @@ struct ToEngine {
     engine.OnKernelClock(in.clock, now, out);
   }
   void operator()(const trace::Resume&) const { engine.OnResume(now, out); }
+  void operator()(const trace::Adjusted& in) const {
+    engine.OnPhcAdjusted(in.adjusted, now, out);
+  }
   void operator()(const trace::Stop&) const { engine.Stop(now, out); }
 };
 
@@ -180,7 +183,7 @@ void TraceReplay::AnswerAlone() {
     if (pair_ && paired_at_ == asked_at_) {
       pair_->local = pair_->local + kReading;
       pair_->system = pair_->system + kReading;
-      cross.cross = pair_;
+      cross.reading = ClockReading{*pair_};
     }
     Decide({asked_at_, cross});
   }

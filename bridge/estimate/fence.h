@@ -22,7 +22,7 @@ class Fence {
   // What the filter takes for the rate of local - TAI now, ns/s, and its standard
   // error. Once it is known, it is believed only as far as a crystal can have changed
   // meanwhile.
-  void Follow(RawTime now, double rate, double rate_error) {
+  void Follow(LocalTime now, double rate, double rate_error) {
     if (!rate_) {
       rate_ = Rate{now, rate, rate_error};
       return;
@@ -41,10 +41,10 @@ class Fence {
   }
 
   // After Follow(). `limit`: t2 - t1, or t3 - t4.
-  void AddUpper(RawTime at, TimeDelta limit) {
+  void AddUpper(LocalTime at, TimeDelta limit) {
     upper_.Add({at, limit, rate_->value, rate_->error});
   }
-  void AddLower(RawTime at, TimeDelta limit) {
+  void AddLower(LocalTime at, TimeDelta limit) {
     lower_.Add({at, limit, rate_->value, rate_->error});
   }
 
@@ -60,7 +60,7 @@ class Fence {
       return std::max(a, b);
     }
   };
-  Room RoomOf(TimeDelta value, RawTime now) const {
+  Room RoomOf(TimeDelta value, LocalTime now) const {
     return {upper_.Room(value, now, +1), lower_.Room(value, now, -1)};
   }
 
@@ -70,12 +70,12 @@ class Fence {
   static constexpr double kKnown = 500;  // ns/s: a rate that is better than that.
 
   struct Rate {
-    RawTime at;
+    LocalTime at;
     double value;
     double error;
   };
   struct Limit {
-    RawTime at;
+    LocalTime at;
     TimeDelta value;
     double rate;
     double rate_error;
@@ -89,7 +89,7 @@ class Fence {
       count_ = std::min(count_ + 1, kSize);
     }
     // From `value` to the tightest limit, ns; negative: `value` is beyond it.
-    double Room(TimeDelta value, RawTime now, int sign) const {
+    double Room(TimeDelta value, LocalTime now, int sign) const {
       constexpr double kStamps = 1'000;  // ns: what stamps may be off by.
       double room = std::numeric_limits<double>::infinity();
       for (size_t i = 0; i < count_; ++i) {

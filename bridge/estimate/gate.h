@@ -16,7 +16,7 @@ namespace bridge {
 
 // t2 - t1, t4 - t3 or the link delay, corrections applied; local time.
 struct Measurement {
-  RawTime at;
+  LocalTime at;
   TimeDelta z;
   Row row;
 };

@@ -83,17 +83,17 @@ void OffsetEstimator::Reset() {
   counters_ = counters;
 }
 
-void OffsetEstimator::AddSync(RawTime t2, TaiTime t1) {
+void OffsetEstimator::AddSync(LocalTime t2, TaiTime t1) {
   const TimeDelta z = t2.SinceEpoch() - t1.SinceEpoch() - settings_.delay_asymmetry;
   Add(kForward, {t2, z, kSyncRow});
 }
 
-void OffsetEstimator::AddDelay(RawTime t3, TaiTime t4) {
+void OffsetEstimator::AddDelay(LocalTime t3, TaiTime t4) {
   const TimeDelta z = t4.SinceEpoch() - t3.SinceEpoch() + settings_.delay_asymmetry;
   Add(kReverse, {t3, z, kDelayRow});
 }
 
-void OffsetEstimator::AddPeerDelay(RawTime at, TimeDelta mean_link_delay) {
+void OffsetEstimator::AddPeerDelay(LocalTime at, TimeDelta mean_link_delay) {
   Add(kReverse, {at, mean_link_delay, kPeerDelayRow});
 }
 
@@ -150,7 +150,7 @@ void OffsetEstimator::Start(Side side, const Measurement& m) {
   const Measurement& other = *first_reverse_;
   const bool p2p = other.row.x == 0;
 
-  const RawTime now = std::max(first_sync_->at, other.at);
+  const LocalTime now = std::max(first_sync_->at, other.at);
   const double age = (now - first_sync_->at).SecondsDouble();
   if (age > kLongestExchange || (!p2p && other.at < first_sync_->at)) return;
   const double r = NoisePrior(settings_.stamps);
@@ -169,7 +169,7 @@ void OffsetEstimator::Start(Side side, const Measurement& m) {
 }
 
 // Predicts to `at`; false when it is too old to be used.
-bool OffsetEstimator::Advance(RawTime at) {
+bool OffsetEstimator::Advance(LocalTime at) {
   const double dt = SecondsAfterState(at);
   if (dt < -kOldest) {
     ++counters_.out_of_order;
@@ -400,24 +400,24 @@ bool OffsetEstimator::ready() const {
   return filter_.has_value() && directions_[kForward].used >= 2;
 }
 
-std::optional<ClockMap<Raw, Tai>> OffsetEstimator::Map() const {
+std::optional<ClockMap<Local, Tai>> OffsetEstimator::Map() const {
   if (!ready()) return std::nullopt;
   const auto [x, y, d] = filter_->state();
   const TaiTime tai = TaiTime() + (now_.SinceEpoch() - anchor_ - ToTimeDelta(x));
-  return ClockMap<Raw, Tai>(now_, tai, -y / kSecond, Era());
+  return ClockMap<Local, Tai>(now_, tai, -y / kSecond, Era());
 }
 
-double OffsetEstimator::JitterNanos(RawTime now) const {
+double OffsetEstimator::JitterNanos(LocalTime now) const {
   if (!filter_) return kLongestGap * kSecond;
   return kJitterFactor *
          std::sqrt(filter_->OffsetVariance(SecondsAfterState(now), process_noise_));
 }
 
-TimeDelta OffsetEstimator::Jitter(RawTime now) const {
+TimeDelta OffsetEstimator::Jitter(LocalTime now) const {
   return ToTimeDelta(JitterNanos(now));
 }
 
-TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
+TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
   const auto& [forward, reverse] = directions_;
   double asymmetry = filter_ ? std::max(filter_->state().d, 0.0) : 0;
   // In the beginning all of the round trip could be in one direction.
@@ -445,7 +445,7 @@ TimeDelta OffsetEstimator::ErrorBound(RawTime now) const {
                                              : bound);
 }
 
-Fence::Room OffsetEstimator::RoomOfMap(RawTime now) const {
+Fence::Room OffsetEstimator::RoomOfMap(LocalTime now) const {
   if (!filter_) return {};
   const auto& [x, y, d] = filter_->state();
   const double ahead = y * SecondsAfterState(now);
@@ -474,7 +474,11 @@ double OffsetEstimator::frequency_ppb() const {
   return filter_ ? -filter_->state().y : 0;
 }
 
-std::optional<RawTime> OffsetEstimator::last_sync() const { return last_sync_; }
+double OffsetEstimator::frequency_error_ppb() const {
+  return std::sqrt(filter_ ? filter_->variance(Kalman::kY) : RateVariance(kSecond));
+}
+
+std::optional<LocalTime> OffsetEstimator::last_sync() const { return last_sync_; }
 
 const OffsetEstimator::Counters& OffsetEstimator::counters() const { return counters_; }
 

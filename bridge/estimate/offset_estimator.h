@@ -6,7 +6,7 @@
 //
 //   estimator.AddSync(t2, t1);        // as they come; no pairing needed
 //   estimator.AddDelay(t3, t4);
-//   if (estimator.ready()) { ClockMap<Raw, Tai> map = *estimator.Map(now); ... }
+//   if (estimator.ready()) { ClockMap<Local, Tai> map = *estimator.Map(now); ... }
 //
 // Why this one: README.md of this room. Pure; no allocation after construction.
 #pragma once
@@ -59,24 +59,24 @@ class OffsetEstimator {
   // One direction each; corrections applied. Measurements older than the newest
   // by up to 1 s are used, older ones counted and dropped; eight of these in a
   // row (the local clock was set back) or a day's gap are a new start.
-  void AddSync(RawTime t2, TaiTime t1);
-  void AddDelay(RawTime t3, TaiTime t4);
+  void AddSync(LocalTime t2, TaiTime t1);
+  void AddDelay(LocalTime t3, TaiTime t4);
   // P2P: the mean link delay measured at `at`.
-  void AddPeerDelay(RawTime at, TimeDelta mean_link_delay);
+  void AddPeerDelay(LocalTime at, TimeDelta mean_link_delay);
 
   // Both directions (or Sync and link delay) measured, and the rate known: in
   // practice from the second Sync on.
   bool ready() const;
 
   // The map, good for predicting to about `now`. Nothing until ready().
-  std::optional<ClockMap<Raw, Tai>> Map() const;
+  std::optional<ClockMap<Local, Tai>> Map() const;
 
   // The standard error of the map at `now`; grows while nothing is measured. A
   // day before the first exchange is complete.
-  TimeDelta Jitter(RawTime now) const;
+  TimeDelta Jitter(LocalTime now) const;
   // What |map - truth| does not exceed: 3 jitter, unknown asymmetry, whatever
   // is under suspicion. Excludes the cross-timestamp's window.
-  TimeDelta ErrorBound(RawTime now) const;
+  TimeDelta ErrorBound(LocalTime now) const;
   // A measurement is so far out that a step can't be told from a spike yet. The
   // gate holds samples (does not withdraw the last one) while this is true.
   bool suspicious() const;
@@ -84,8 +84,10 @@ class OffsetEstimator {
   TimeDelta mean_path_delay() const;
   // d(Tai)/d(local) - 1, parts per 10^9.
   double frequency_ppb() const;
+  // Its standard error.
+  double frequency_error_ppb() const;
   // When the newest Sync that was used was received.
-  std::optional<RawTime> last_sync() const;
+  std::optional<LocalTime> last_sync() const;
 
   const Counters& counters() const;
 
@@ -96,7 +98,7 @@ class OffsetEstimator {
     explicit Direction(double noise_prior) : noise(noise_prior) {}
 
     struct Residual {
-      RawTime at;
+      LocalTime at;
       double value;
     };
     DirectionNoise noise;
@@ -120,7 +122,7 @@ class OffsetEstimator {
 
   void Add(Side side, const Measurement& m);
   void Start(Side side, const Measurement& m);
-  bool Advance(RawTime at);
+  bool Advance(LocalTime at);
   Judged Judge(Side side, const Measurement& m) const;
   void Use(Side side, const Judged& j);
   void Limit(Side side, const Measurement& m);
@@ -138,10 +140,10 @@ class OffsetEstimator {
   void MoveAnchor();
 
   bool p2p() const { return reverse_row_.x == 0; }
-  double SecondsAfterState(RawTime at) const { return (at - now_).SecondsDouble(); }
-  double JitterNanos(RawTime now) const;
+  double SecondsAfterState(LocalTime at) const { return (at - now_).SecondsDouble(); }
+  double JitterNanos(LocalTime now) const;
   double Suspicion() const;
-  Fence::Room RoomOfMap(RawTime now) const;
+  Fence::Room RoomOfMap(LocalTime now) const;
 
   Settings settings_;
   ProcessNoise process_noise_;
@@ -153,7 +155,7 @@ class OffsetEstimator {
 
   // The state at `now_`; x is relative to `anchor_`: local - TAI = anchor_ + x.
   std::optional<Kalman> filter_;
-  RawTime now_;
+  LocalTime now_;
   TimeDelta anchor_;
   Row reverse_row_ = kDelayRow;  // kPeerDelayRow: P2P.
 
@@ -168,7 +170,7 @@ class OffsetEstimator {
   int agreed_ = 0;       // Syncs in family since.
   double interval_ = 0;  // s: mean distance of measurements.
   int too_old_ = 0;      // In a row.
-  std::optional<RawTime> last_sync_;
+  std::optional<LocalTime> last_sync_;
 };
 
 }  // namespace bridge

@@ -17,6 +17,9 @@
 
 namespace bridge {
 
+// With software stamps CLOCK_MONOTONIC_RAW is the clock measured on.
+constexpr LocalTime AsLocal(RawTime raw) { return LocalTime() + raw.SinceEpoch(); }
+
 class SteadyTimeBase {
  public:
   enum class PairVerdict {

@@ -285,7 +285,7 @@ void ClientLoop::CarryOut(MonoTime now) {
     if (const auto* send = std::get_if<SendMessage>(&actions_[i])) {
       Send(*send, now);
     } else if (std::holds_alternative<ReadCrossTimestamp>(actions_[i])) {
-      engine_.OnCrossTimestamp(ReadPair(), now, actions_);
+      engine_.OnCrossTimestamp(ClockReading{ReadPair()}, now, actions_);
     } else if (const auto* publish = std::get_if<Publish>(&actions_[i])) {
       SinkOf(publish->output).Publish(publish->sample);
       fed = true;

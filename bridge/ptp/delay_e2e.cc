@@ -14,7 +14,7 @@ void DelayE2e::Follow(std::optional<PortIdentity> master) {
   master_ = master;
   interval_ = configured_interval_;
   next_request_.reset();
-  exchanges_ = {};
+  Forget();
 }
 
 void DelayE2e::OnDelayResp(const Header& header, const DelayResp& response,
@@ -36,7 +36,7 @@ void DelayE2e::OnDelayResp(const Header& header, const DelayResp& response,
   AdoptInterval(header, now);
 }
 
-bool DelayE2e::OnTransmitted(TxToken token, RawTime sent, MonoTime now,
+bool DelayE2e::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,
                              PortActions& out) {
   for (auto& x : exchanges_) {
     if (!x || x->token != token || now - kForgetAfter > x->requested) continue;

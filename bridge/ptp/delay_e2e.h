@@ -29,6 +29,8 @@ class DelayE2e {
   // Forgets all exchanges; from now on only `master` counts, nobody if nothing.
   // Nothing is asked before its first Sync.
   void Follow(std::optional<PortIdentity> master);
+  // Forgets all exchanges.
+  void Forget() { exchanges_ = {}; }
   // The master's Syncs have stopped: stop asking until they come again.
   void Pause() { next_request_.reset(); }
 
@@ -37,7 +39,7 @@ class DelayE2e {
   void OnDelayResp(const Header& header, const DelayResp& response, MonoTime now,
                    PortActions& out);
   // Likewise the other way round. False: not a token of ours, or forgotten.
-  bool OnTransmitted(TxToken token, RawTime sent, MonoTime now, PortActions& out);
+  bool OnTransmitted(TxToken token, LocalTime sent, MonoTime now, PortActions& out);
   void OnTime(MonoTime now, Sender& sender, PortActions& out);
   std::optional<MonoTime> Deadline() const { return next_request_; }
 
@@ -46,7 +48,7 @@ class DelayE2e {
     SequenceId sequence;
     TxToken token;
     MonoTime requested;
-    std::optional<RawTime> t3;
+    std::optional<LocalTime> t3;
     std::optional<TaiTime> t4;
   };
 

@@ -15,9 +15,13 @@ void DelayP2p::Start(MonoTime now, Sender& sender, PortActions& out) {
 
 void DelayP2p::Stop() {
   next_request_.reset();
+  Forget();
+  contested_ = suspect_ = false;
+}
+
+void DelayP2p::Forget() {
   exchanges_ = {};
   answers_ = {};
-  contested_ = suspect_ = false;
 }
 
 void DelayP2p::OnTime(MonoTime now, Sender& sender, PortActions& out) {
@@ -64,7 +68,7 @@ DelayP2p::Exchange* DelayP2p::Match(const Header& header,
 }
 
 void DelayP2p::OnPdelayResp(const Header& header, const PdelayResp& response,
-                            std::optional<RawTime> received, MonoTime now,
+                            std::optional<LocalTime> received, MonoTime now,
                             PortActions& out) {
   Exchange* x = Match(header, response.requesting_port, now, out);
   if (!x) return;
@@ -103,7 +107,7 @@ void DelayP2p::CompleteIfAll(const Exchange& x, PortActions& out) const {
   out.push_back(PeerDelayMeasured{round_trip.Half(), *x.t4});
 }
 
-void DelayP2p::OnPdelayReq(const Header& header, std::optional<RawTime> received,
+void DelayP2p::OnPdelayReq(const Header& header, std::optional<LocalTime> received,
                            MonoTime now, Sender& sender, PortActions& out) {
   if (!received) return out.push_back(Dropped{DropReason::kNoReceiveTimestamp});
   if (!IsPlausibleCorrection(header.correction)) {
@@ -122,7 +126,7 @@ void DelayP2p::OnPdelayReq(const Header& header, std::optional<RawTime> received
   oldest_answer_ = (oldest_answer_ + 1) % answers_.size();
 }
 
-void DelayP2p::SendFollowUp(const Answer& answer, RawTime t3, Sender& sender,
+void DelayP2p::SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
                             PortActions& out) {
   Message follow_up = sender.NewMessage(
       MessageType::kPdelayRespFollowUp, answer.sequence,
@@ -134,8 +138,8 @@ void DelayP2p::SendFollowUp(const Answer& answer, RawTime t3, Sender& sender,
   sender.Send(follow_up, out);
 }
 
-bool DelayP2p::OnTransmitted(TxToken token, RawTime sent, MonoTime now, Sender& sender,
-                             PortActions& out) {
+bool DelayP2p::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,
+                             Sender& sender, PortActions& out) {
   for (auto& x : exchanges_) {
     if (!x || x->token != token || now - kForgetAfter > x->requested) continue;
     if (x->t1) {

@@ -31,19 +31,21 @@ class DelayP2p {
   // Start sends the first request.
   void Start(MonoTime now, Sender& sender, PortActions& out);
   void Stop();
+  // Forgets all exchanges.
+  void Forget();
 
   // Requester: appends PeerDelayMeasured when an exchange is complete, or Dropped.
   // Pdelay_Resp and its Follow_Up may come in any order.
   void OnPdelayResp(const Header& header, const PdelayResp& response,
-                    std::optional<RawTime> received, MonoTime now, PortActions& out);
+                    std::optional<LocalTime> received, MonoTime now, PortActions& out);
   void OnPdelayRespFollowUp(const Header& header, const PdelayRespFollowUp& follow_up,
                             MonoTime now, PortActions& out);
   // Responder.
-  void OnPdelayReq(const Header& header, std::optional<RawTime> received, MonoTime now,
-                   Sender& sender, PortActions& out);
+  void OnPdelayReq(const Header& header, std::optional<LocalTime> received,
+                   MonoTime now, Sender& sender, PortActions& out);
 
   // False: not a token of ours, or forgotten.
-  bool OnTransmitted(TxToken token, RawTime sent, MonoTime now, Sender& sender,
+  bool OnTransmitted(TxToken token, LocalTime sent, MonoTime now, Sender& sender,
                      PortActions& out);
   void OnTime(MonoTime now, Sender& sender, PortActions& out);
   std::optional<MonoTime> Deadline() const { return next_request_; }
@@ -54,7 +56,7 @@ class DelayP2p {
     TxToken token;
     MonoTime requested;
     std::optional<PortIdentity> responder;
-    std::optional<RawTime> t1, t4;
+    std::optional<LocalTime> t1, t4;
     std::optional<TaiTime> t2, t3;  // Both zero when one-step.
     TimeDelta corrections;
     bool spoiled = false;  // Two responders, or no receive timestamp.
@@ -65,7 +67,7 @@ class DelayP2p {
     MonoTime requested;
     PortIdentity requester;
     SequenceId sequence;
-    RawTime t2;
+    LocalTime t2;
     TimeDelta request_correction;
   };
 
@@ -74,7 +76,8 @@ class DelayP2p {
   Exchange* Match(const Header& header, const PortIdentity& requesting_port,
                   MonoTime now, PortActions& out);
   void CompleteIfAll(const Exchange& exchange, PortActions& out) const;
-  void SendFollowUp(const Answer& answer, RawTime t3, Sender& sender, PortActions& out);
+  void SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
+                    PortActions& out);
 
   PortIdentity self_;
   LogInterval interval_;

@@ -42,19 +42,19 @@ struct SyncMeasured {
   PortIdentity master;
   SequenceId sequence;
   TaiTime t1;
-  RawTime t2;
+  LocalTime t2;
 };
 // Delay_Req/Delay_Resp: z = t4 - t3 holds path delay - offset.
 struct DelayMeasured {
   PortIdentity master;
   SequenceId sequence;
-  RawTime t3;
+  LocalTime t3;
   TaiTime t4;
 };
 // Pdelay exchange: half of (t4 - t1) - (t3 - t2) - corrections; `at` is t4.
 struct PeerDelayMeasured {
   TimeDelta mean_link_delay;
-  RawTime at;
+  LocalTime at;
 };
 // Everything measured so far belongs to another master: forget it.
 struct MeasuringRestarted {

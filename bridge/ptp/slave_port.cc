@@ -57,7 +57,7 @@ bool SlavePort::running() const {
   return state_ != PortState::kInitializing && state_ != PortState::kFaulty;
 }
 
-void SlavePort::OnMessage(const Message& message, std::optional<RawTime> received,
+void SlavePort::OnMessage(const Message& message, std::optional<LocalTime> received,
                           MonoTime now, PortActions& out) {
   const Header& header = message.header;
   const auto drop = [&out](DropReason reason) { out.push_back(Dropped{reason}); };
@@ -104,7 +104,7 @@ void SlavePort::OnAnnounce(const Header& header, const Announce& announce, MonoT
 }
 
 void SlavePort::OnSync(const Header& header, const Sync& sync,
-                       std::optional<RawTime> received, MonoTime now,
+                       std::optional<LocalTime> received, MonoTime now,
                        PortActions& out) {
   // Nobody has announced itself yet: measure whoever sends, lest time be lost.
   if (!measured_) Measure({header.source, std::nullopt}, out);
@@ -118,7 +118,7 @@ void SlavePort::OnSync(const Header& header, const Sync& sync,
   if (e2e()) delay_e2e_.OnSyncHeard(now, sender_, out);
 }
 
-void SlavePort::OnTransmitted(TxToken token, RawTime sent, MonoTime now,
+void SlavePort::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,
                               PortActions& out) {
   const bool known = e2e() ? delay_e2e_.OnTransmitted(token, sent, now, out)
                            : delay_p2p_.OnTransmitted(token, sent, now, sender_, out);
@@ -188,6 +188,12 @@ bool SlavePort::Measure(const Measured& master, PortActions& out) {
   delay_e2e_.Follow(master.port);
   out.push_back(MeasuringRestarted{master.port});
   return true;
+}
+
+void SlavePort::ForgetStamps() {
+  pairing_.Forget();
+  delay_e2e_.Forget();
+  delay_p2p_.Forget();
 }
 
 void SlavePort::StopMeasuring() {

@@ -4,7 +4,7 @@
 // to send out. It chooses the master, pairs Sync with Follow_Up and Delay_Req
 // with Delay_Resp, and knows nothing of sockets, filters or UTC.
 //
-// Local stamps come in as RawTime, already carried to a clock nobody steers
+// Local stamps come in as LocalTime, already carried to a clock nobody steers
 // (estimate/time_base.h). Measuring starts with the first Sync of a candidate,
 // before its Announces have qualified it, so the first sample can go out the
 // moment it is qualified.
@@ -41,14 +41,18 @@ class SlavePort {
 
   // A parsed message. `received`: when an event message passed the timestamp
   // point; nothing if the stamp is missing (counted; not fatal).
-  void OnMessage(const Message& message, std::optional<RawTime> received, MonoTime now,
-                 PortActions& out);
+  void OnMessage(const Message& message, std::optional<LocalTime> received,
+                 MonoTime now, PortActions& out);
   // The transmit timestamp of an event message, whenever it comes. Late,
   // unknown and duplicate tokens are counted drops.
-  void OnTransmitted(TxToken token, RawTime sent, MonoTime now, PortActions& out);
+  void OnTransmitted(TxToken token, LocalTime sent, MonoTime now, PortActions& out);
   // Call when now >= Deadline().
   void OnTime(MonoTime now, PortActions& out);
   std::optional<MonoTime> Deadline() const;
+
+  // Local stamps that have come so far mean nothing any more: exchanges under way are
+  // forgotten.
+  void ForgetStamps();
 
   // The estimator has (lost) enough measurements to trust: UNCALIBRATED <-> SLAVE.
   void OnCalibrated(bool calibrated, MonoTime now, PortActions& out);
@@ -77,7 +81,7 @@ class SlavePort {
 
   void OnAnnounce(const Header& header, const Announce& announce, MonoTime now,
                   PortActions& out);
-  void OnSync(const Header& header, const Sync& sync, std::optional<RawTime> received,
+  void OnSync(const Header& header, const Sync& sync, std::optional<LocalTime> received,
               MonoTime now, PortActions& out);
   void ChooseMaster(PortActions& out);
   void Follow(const ForeignMaster& master, PortActions& out);

@@ -4,11 +4,11 @@ namespace bridge::ptp {
 
 void SyncPairing::Follow(std::optional<PortIdentity> master) {
   master_ = master;
-  exchanges_ = {};
+  Forget();
 }
 
 void SyncPairing::OnSync(const Header& header, const Sync& sync,
-                         std::optional<RawTime> received, PortActions& out) {
+                         std::optional<LocalTime> received, PortActions& out) {
   if (const auto refusal = Refusal(header)) return out.push_back(Dropped{*refusal});
   Exchange& x = At(header.sequence, out);
   if (x.has_sync) return out.push_back(Dropped{DropReason::kDuplicate});

@@ -22,8 +22,11 @@ class SyncPairing {
   // Forgets all exchanges; from now on only `master` counts, nobody if nothing.
   void Follow(std::optional<PortIdentity> master);
 
+  // Forgets all exchanges.
+  void Forget() { exchanges_ = {}; }
+
   // Each appends SyncMeasured when both halves are there, or Dropped.
-  void OnSync(const Header& header, const Sync& sync, std::optional<RawTime> received,
+  void OnSync(const Header& header, const Sync& sync, std::optional<LocalTime> received,
               PortActions& out);
   void OnFollowUp(const Header& header, const FollowUp& follow_up, PortActions& out);
 
@@ -35,7 +38,7 @@ class SyncPairing {
     bool over = false;  // Measured, or will never be.
     TaiTime t1;         // Of the Follow_Up, its correction applied.
     TimeDelta sync_correction;
-    RawTime t2;
+    LocalTime t2;
   };
 
   std::optional<DropReason> Refusal(const Header& header) const;

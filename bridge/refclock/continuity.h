@@ -27,9 +27,9 @@ class Continuity {
 
   // A master's time, as it would be published now.
   struct Reading {
-    RawTime at;
+    LocalTime at;
     TaiTime tai;
-    double rate;           // d(Tai)/d(Raw) - 1.
+    double rate;           // d(Tai)/d(Local) - 1.
     TimeDelta jitter;      // Its standard error.
     uint64_t grandmaster;  // Its clockIdentity.
     int clock_class;       // Lower is better (IEEE 1588-2019, 7.6.2.5).

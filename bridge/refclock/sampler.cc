@@ -57,7 +57,7 @@ std::optional<WithholdReason> Withheld(const SourceView& source,
 }
 
 SampleOrReason MakeSample(const SourceView& source,
-                          const std::optional<CrossTimestamp<Raw>>& cross,
+                          const std::optional<CrossTimestamp<Local>>& cross,
                           bool system_stepped, const UtcAuthority& authority,
                           const SamplerLimits& limits) {
   if (const auto reason = Withdrawn(source, authority)) return *reason;

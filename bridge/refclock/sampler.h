@@ -18,8 +18,8 @@ namespace bridge {
 // What a time source (native slave, later ptp4l companion) knows at this moment.
 struct SourceView {
   bool interface_up = true;
-  bool tracking = false;                  // A qualified, allowed master is followed.
-  std::optional<ClockMap<Raw, Tai>> map;  // Nothing until calibrated.
+  bool tracking = false;                    // A qualified, allowed master is followed.
+  std::optional<ClockMap<Local, Tai>> map;  // Nothing until calibrated.
   bool suspicious = false;
   bool good_enough = true;  // ptp.max_clock_class, ptp.max_clock_accuracy.
   bool epoch_sane = true;   // As far as the master's time is known.
@@ -47,7 +47,7 @@ std::optional<WithholdReason> Withheld(const SourceView& source,
 // `cross` is nothing when the clock could not be read. `system_stepped`: the
 // system clock was stepped since `cross` was taken or the map last renewed.
 SampleOrReason MakeSample(const SourceView& source,
-                          const std::optional<CrossTimestamp<Raw>>& cross,
+                          const std::optional<CrossTimestamp<Local>>& cross,
                           bool system_stepped, const UtcAuthority& authority,
                           const SamplerLimits& limits);
 

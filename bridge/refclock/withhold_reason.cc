@@ -71,9 +71,10 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "is wrong: compare `chronyc tracking` or `ntpq -p` with the grandmaster, and stop "
      "the NTP daemon if its servers are wrong."},
     {kNoCrossTimestamp, "no-cross-timestamp",
-     "The system clock and the clock that measures (CLOCK_MONOTONIC_RAW) could not be "
-     "read together. The log has the system call's error; a sandbox or seccomp filter "
-     "may forbid clock_gettime."},
+     "The system clock and the clock that measures (CLOCK_MONOTONIC_RAW, or the "
+     "network "
+     "card's) could not be read together. The log has the system call's error; a "
+     "sandbox or seccomp filter may forbid it."},
     {kCrossTimestampWide, "cross-timestamp-wide",
      "Reading the two clocks was interrupted for too long to be exact. Samples are "
      "held until the next reading; if it recurs, relieve the CPU or set "
@@ -88,6 +89,10 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
     {kSystemClockStepped, "system-clock-stepped",
      "The system clock was stepped while a sample was made. The next Sync brings a new "
      "one; if it recurs, two programs set the clock: stop one of them."},
+    {kPhcStepped, "phc-stepped",
+     "Something else stepped the network card's clock (PHC), or its driver reset it. "
+     "Measuring begins anew and takes a few Syncs; if it recurs, two programs steer "
+     "that clock: stop one of them, or set phc.mode = \"observe\"."},
     {kInterfaceDown, "interface-down",
      "The network interface is down. Check the cable and ptp.interface; publication "
      "resumes by itself."},

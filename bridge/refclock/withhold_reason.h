@@ -31,10 +31,11 @@ enum class WithholdReason : uint8_t {
   kErrorBoundExceeded,  // output.max_error.
   kEpochInsane,         // Before the release of this version, or after 2100.
   kSystemClockStepped,  // Between reading and store.
+  kPhcStepped,          // By somebody else.
   kInterfaceDown,
   kStopping,
 };
-inline constexpr size_t kWithholdReasonCount = 22;
+inline constexpr size_t kWithholdReasonCount = 23;
 
 struct WithholdReasonText {
   WithholdReason reason;

@@ -267,7 +267,7 @@ void World::ToSlave(const ptp::Message& message, TimeDelta held) {
   }
 }
 
-void World::Arrive(std::vector<uint8_t> octets, std::optional<UtcTime> stamp) {
+void World::Arrive(std::vector<uint8_t> octets, std::optional<EventStamp> stamp) {
   if (!running_) return;
   arrivals_.push_back({std::move(octets), stamp});
   WakeTurn(TimeDelta::FromNanosDouble(20'000 + 30'000 * rng_.Exponential()));
@@ -385,7 +385,7 @@ void World::CarryOut(Actions& actions) {
     if (const auto* send = std::get_if<SendMessage>(&action)) {
       FromSlave(*send);
     } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-      engine_->OnCrossTimestamp(ReadPair(), Mono(), actions);
+      engine_->OnCrossTimestamp(ClockReading{ReadPair()}, Mono(), actions);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
       OnPublish(publish->sample, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {

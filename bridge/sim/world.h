@@ -123,11 +123,11 @@ class World {
  private:
   struct Arrival {
     std::vector<uint8_t> octets;
-    std::optional<UtcTime> stamp;
+    std::optional<EventStamp> stamp;
   };
   struct Transmitted {
     ptp::TxToken token;
-    UtcTime stamp;
+    EventStamp stamp;
   };
 
   void Step();
@@ -139,7 +139,7 @@ class World {
   void SendAnnounce(size_t i);
   void SendSync(size_t i);
   void ToSlave(const ptp::Message& message, TimeDelta extra_delay = TimeDelta());
-  void Arrive(std::vector<uint8_t> octets, std::optional<UtcTime> stamp);
+  void Arrive(std::vector<uint8_t> octets, std::optional<EventStamp> stamp);
   void FromSlave(const ptp::Send& send);
   void AtMaster(size_t i, const ptp::Message& request);
   void Turn();

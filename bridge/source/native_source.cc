@@ -3,7 +3,7 @@
 namespace bridge {
 
 NativeSource::NativeSource(const Settings& settings, Rng rng)
-    : port_(settings.port, rng), estimator_(settings.estimator) {}
+    : settings_(settings), port_(settings.port, rng), estimator_(settings.estimator) {}
 
 void NativeSource::Start(MonoTime now, ptp::PortActions& out) { port_.Start(now, out); }
 
@@ -16,34 +16,77 @@ void NativeSource::Stop(MonoTime now, ptp::PortActions& out) {
 }
 
 void NativeSource::Restart(MonoTime now, ptp::PortActions& out) {
-  time_base_.Reset();
+  steady_.Reset();
+  phc_.Reset();
+  last_raw_.reset();
+  ForgetMeasurements(now, out);
+}
+
+void NativeSource::ForgetMeasurements(MonoTime now, ptp::PortActions& out) {
+  port_.ForgetStamps();
   estimator_.Reset();
   last_good_sync_.reset();
   port_.OnCalibrated(false, now, out);
 }
 
 SteadyTimeBase::PairVerdict NativeSource::OnPair(const CrossTimestamp<Raw>& pair) {
-  return time_base_.AddPair(pair);
+  const auto verdict = steady_.AddPair(pair);
+  last_raw_ = pair.local;
+  return verdict;
+}
+
+NativeSource::Reading NativeSource::OnReading(const ClockReading& reading) {
+  const auto steady = OnPair(reading.pair);
+  Reading result;
+  result.system_stepped = steady == SteadyTimeBase::PairVerdict::kStepped;
+  if (!hardware()) {
+    const CrossTimestamp<Raw>& pair = reading.pair;
+    result.wide = steady == SteadyTimeBase::PairVerdict::kWide;
+    result.local = {AsLocal(pair.local), pair.system, pair.window};
+    return result;
+  }
+  if (!reading.phc) return result;
+  const CrossTimestamp<Phc>& phc = *reading.phc;
+  // Where CLOCK_MONOTONIC_RAW stood when the PHC was read. A step of CLOCK_REALTIME
+  // in between makes that unknown, and the reading worthless.
+  const std::optional<RawTime> raw = steady_.Carry(phc.system);
+  if (!raw || result.system_stepped) {
+    result.system_stepped = true;
+    return result;
+  }
+  switch (phc_.AddReading(phc.local, *raw, phc.window + reading.pair.window)) {
+    case PhcTimeBase::Verdict::kGood:
+      break;
+    case PhcTimeBase::Verdict::kWide:
+      result.wide = true;
+      break;
+    case PhcTimeBase::Verdict::kStepped:
+      result.phc_stepped = true;
+      break;
+  }
+  result.local = {phc_.CarryReading(phc.local), phc.system, phc.window};
+  return result;
 }
 
 void NativeSource::OnMessage(const ptp::Message& message,
-                             std::optional<UtcTime> received, MonoTime now,
+                             std::optional<EventStamp> received, MonoTime now,
                              ptp::PortActions& out) {
   const size_t first = out.size();
-  std::optional<RawTime> carried;
+  std::optional<LocalTime> carried;
   if (received && ptp::IsEvent(message.header.type)) {
-    carried = time_base_.Carry(*received);
+    carried = Carry(*received);
+    if (carried) *carried = *carried - settings_.ingress_latency;
   }
   port_.OnMessage(message, carried, now, out);
   Measure(first, now, out);
 }
 
-void NativeSource::OnTransmitted(ptp::TxToken token, UtcTime sent, MonoTime now,
+void NativeSource::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                                  ptp::PortActions& out) {
-  const std::optional<RawTime> carried = time_base_.Carry(sent);
+  const std::optional<LocalTime> carried = Carry(sent);
   if (!carried) return;  // Stamped before a step: as good as no stamp.
   const size_t first = out.size();
-  port_.OnTransmitted(token, *carried, now, out);
+  port_.OnTransmitted(token, *carried + settings_.egress_latency, now, out);
   Measure(first, now, out);
 }
 
@@ -53,9 +96,21 @@ void NativeSource::OnTime(MonoTime now, ptp::PortActions& out) {
   Measure(first, now, out);
 }
 
+std::optional<LocalTime> NativeSource::Carry(EventStamp stamp) {
+  std::optional<LocalTime> local;
+  if (const auto* phc = std::get_if<PhcTime>(&stamp); phc != nullptr) {
+    if (hardware() && last_raw_) local = phc_.Carry(*phc, *last_raw_);
+  } else if (!hardware()) {
+    const std::optional<RawTime> raw = steady_.Carry(std::get<UtcTime>(stamp));
+    if (raw) local = AsLocal(*raw);
+  }
+  if (!local) ++stamps_refused_;
+  return local;
+}
+
 // Gives the measurements in out[first...] to the estimator.
 void NativeSource::Measure(size_t first, MonoTime now, ptp::PortActions& out) {
-  const std::optional<RawTime> sync_before = estimator_.last_sync();
+  const std::optional<LocalTime> sync_before = estimator_.last_sync();
   const bool ready_before = estimator_.ready();
   for (size_t i = first; i < out.size(); ++i) {
     if (const auto* sync = std::get_if<ptp::SyncMeasured>(&out[i])) {

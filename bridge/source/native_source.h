@@ -13,8 +13,10 @@
 #include "absl/time/time.h"
 #include "bridge/base/rng.h"
 #include "bridge/estimate/offset_estimator.h"
+#include "bridge/estimate/phc_time_base.h"
 #include "bridge/estimate/time_base.h"
 #include "bridge/ptp/slave_port.h"
+#include "bridge/time/event_stamp.h"
 
 namespace bridge {
 
@@ -22,7 +24,12 @@ class NativeSource {
  public:
   struct Settings {
     ptp::SlavePortSettings port;
+    // Its `stamps` also says which clock stamps are of: software ones CLOCK_REALTIME,
+    // hardware ones the PHC. Stamps of the other clock are not used.
     OffsetEstimator::Settings estimator;
+    // From the wire to where a frame is stamped, and from there to the wire.
+    TimeDelta ingress_latency{};
+    TimeDelta egress_latency{};
   };
 
   NativeSource(const Settings& settings, Rng rng);
@@ -31,29 +38,51 @@ class NativeSource {
   void Stop(MonoTime now, ptp::PortActions& out);
   // CLOCK_MONOTONIC_RAW cannot be trusted across this moment (suspend).
   void Restart(MonoTime now, ptp::PortActions& out);
+  // The PHC was stepped by somebody else, or is another one: measuring begins anew.
+  void ForgetMeasurements(MonoTime now, ptp::PortActions& out);
 
   // A pair REALTIME/RAW.
   SteadyTimeBase::PairVerdict OnPair(const CrossTimestamp<Raw>& pair);
 
-  void OnMessage(const ptp::Message& message, std::optional<UtcTime> received,
+  struct Reading {
+    bool system_stepped = false;  // Since the last pair.
+    bool phc_stepped = false;     // By somebody else: call ForgetMeasurements.
+    bool wide = false;
+    // The clock that measurements are made on, as this reading showed it. Nothing when
+    // stamps are the PHC's and it could not be read.
+    std::optional<CrossTimestamp<Local>> local;
+  };
+  Reading OnReading(const ClockReading& reading);
+
+  void OnMessage(const ptp::Message& message, std::optional<EventStamp> received,
                  MonoTime now, ptp::PortActions& out);
-  void OnTransmitted(ptp::TxToken token, UtcTime sent, MonoTime now,
+  void OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                      ptp::PortActions& out);
   void OnTime(MonoTime now, ptp::PortActions& out);
   std::optional<MonoTime> Deadline() const { return port_.Deadline(); }
 
+  bool hardware() const { return settings_.estimator.stamps == StampKind::kHardware; }
   const ptp::SlavePort& port() const { return port_; }
   const OffsetEstimator& estimator() const { return estimator_; }
+  PhcTimeBase& phc() { return phc_; }
+  const PhcTimeBase& phc() const { return phc_; }
   // When the newest Sync arrived that the estimator used.
   std::optional<MonoTime> last_good_sync() const { return last_good_sync_; }
+  // Stamps that belong to no time that may be: another era, another clock.
+  uint64_t stamps_refused() const { return stamps_refused_; }
 
  private:
+  std::optional<LocalTime> Carry(EventStamp stamp);
   void Measure(size_t first, MonoTime now, ptp::PortActions& out);
 
+  const Settings settings_;
   ptp::SlavePort port_;
-  SteadyTimeBase time_base_;
+  SteadyTimeBase steady_;
+  PhcTimeBase phc_;
+  std::optional<RawTime> last_raw_;  // Of the newest pair.
   OffsetEstimator estimator_;
   std::optional<MonoTime> last_good_sync_;
+  uint64_t stamps_refused_ = 0;
 };
 
 }  // namespace bridge

@@ -3,7 +3,7 @@
 // A measured relation between two clocks: a straight line through one pair of
 // instants, with what is known of its error.
 //
-//   ClockMap<Raw, Tai> map = estimator.Map();
+//   ClockMap<Local, Tai> map = estimator.Map();
 //   if (auto tai = map.Map(raw, era)) ...   // nothing for another era
 #pragma once
 
@@ -34,6 +34,13 @@ struct CrossTimestamp {
   Timestamp<Scale> local;
   UtcTime system;
   TimeDelta window;
+};
+
+// The clocks of this machine, read together.
+struct ClockReading {
+  CrossTimestamp<Raw> pair;
+  // Right before. Nothing with software stamps, or when the PHC could not be read.
+  std::optional<CrossTimestamp<Phc>> phc = {};
 };
 
 template <typename From, typename To>

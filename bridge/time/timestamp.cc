@@ -16,6 +16,7 @@ template class Timestamp<Tai>;
 template class Timestamp<Utc>;
 template class Timestamp<Phc>;
 template class Timestamp<Raw>;
+template class Timestamp<Local>;
 template class Timestamp<Mono>;
 
 }  // namespace bridge

@@ -21,11 +21,13 @@
 namespace bridge {
 
 // The timescales.
-struct Tai {};   // PTP timescale: TAI since 1970-01-01 00:00:00 TAI.
-struct Utc {};   // POSIX time; also what CLOCK_REALTIME shows.
-struct Phc {};   // What a PTP hardware clock shows.
-struct Raw {};   // A local clock nobody steers: CLOCK_MONOTONIC_RAW, or the PHC
-                 // with our own adjustments undone.
+struct Tai {};  // PTP timescale: TAI since 1970-01-01 00:00:00 TAI.
+struct Utc {};  // POSIX time; also what CLOCK_REALTIME shows.
+struct Phc {};  // What a PTP hardware clock shows.
+struct Raw {};  // CLOCK_MONOTONIC_RAW, which nobody steers.
+// The clock that measurements are made on, steered by nobody: CLOCK_MONOTONIC_RAW
+// with software stamps; with hardware stamps the PHC, all adjustments undone.
+struct Local {};
 struct Mono {};  // CLOCK_MONOTONIC: timeouts and ages only.
 
 template <typename Scale>
@@ -89,6 +91,7 @@ using TaiTime = Timestamp<Tai>;
 using UtcTime = Timestamp<Utc>;
 using PhcTime = Timestamp<Phc>;
 using RawTime = Timestamp<Raw>;
+using LocalTime = Timestamp<Local>;
 using MonoTime = Timestamp<Mono>;
 
 template <typename A, typename B>
@@ -102,7 +105,8 @@ concept Comparable = requires(A a, B b) {
 
 static_assert(Subtractable<TaiTime, TaiTime>);
 static_assert(!Subtractable<TaiTime, UtcTime>, "only UtcAuthority crosses");
-static_assert(!Subtractable<RawTime, TaiTime>, "only a ClockMap crosses");
+static_assert(!Subtractable<LocalTime, TaiTime>, "only a ClockMap crosses");
+static_assert(!Subtractable<LocalTime, RawTime>, "only a time base crosses");
 static_assert(!Subtractable<MonoTime, RawTime>);
 static_assert(!Subtractable<PhcTime, UtcTime>);
 static_assert(!Comparable<TaiTime, UtcTime>);

@@ -120,7 +120,7 @@ class SettledClient {
 
   void CarryOut(const Action& action, Actions& actions) {
     if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-      engine_.OnCrossTimestamp(Pair(), Mono(), actions);
+      engine_.OnCrossTimestamp(ClockReading{Pair()}, Mono(), actions);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
       writer_.Write(ToShmSample(publish->sample));
       ++published_;

@@ -88,8 +88,20 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
       {"86400.000000001 sent 18446744073709551615 1.000000000",
        trace::Sent{{UINT64_MAX}, UtcTime::FromNanos(1'000'000'000)}},
       {"86400.000000001 cross 0.000000005 1795262400.000000000:0abc 0.000000160",
-       trace::Cross{kPair}},
+       trace::Cross{ClockReading{kPair}}},
+      {"86400.000000001 cross 0.000000005 1795262400.000000000:0abc 0.000000160 "
+       "7.000000000 1795262399.999999000 0.000002000",
+       trace::Cross{ClockReading{
+           kPair, CrossTimestamp<Phc>{PhcTime::FromNanos(7'000'000'000),
+                                      UtcTime::FromNanos(1'795'262'399'999'999'000),
+                                      TimeDelta::FromMicros(2)}}}},
       {"86400.000000001 cross -", trace::Cross{}},
+      {"86400.000000001 frame p7.000000000 007fff",
+       trace::Frame{octets, PhcTime::FromNanos(7'000'000'000)}},
+      {"86400.000000001 adjusted step -0.000001000 0.000000005",
+       trace::Adjusted{{StepPhc{TimeDelta::FromMicros(-1)}, RawTime::FromNanos(5)}}},
+      {"86400.000000001 adjusted frequency -1311 -",
+       trace::Adjusted{{SetPhcFrequency::FromScaled(-1311), {}}}},
       {"86400.000000001 time", trace::Time{}},
       {"86400.000000001 leaps unhashed 1467936000 1991011200 63072000=10 78796800=11",
        trace::Leaps{&list}},
@@ -133,6 +145,7 @@ TEST(TraceGrammar, EveryDecisionIsALineTheReaderKnows) {
   const std::map<std::string, Action> lines{
       {"  send Delay_Req 7 0102", send},
       {"  ask", ReadCrossTimestamp{}},
+      {"  adjust frequency 65536", AdjustPhc{SetPhcFrequency{1'000}}},
       {"  publish 1 1.500000000 1.500000001:8000 insert -22 0.000000900",
        Publish{1, sample}},
       {"  withdraw 0", Withdraw{0}},
@@ -175,7 +188,7 @@ TEST(TraceReader, SaysWhatIsWrongWithALineAndWhatWouldBeRight) {
       {"1.000000000 leaps hashed 1467936000 1991011200", "no data rows"},
       {"1.000000000 leaps hashed 1467936000 1991011200 7", "a row is"},
       {"1.000000000 leaps hashed 1467936000 1991011200 7=10", "start of a UTC month"},
-      {"  publsh 0", "is no decision; send, ask, publish"},
+      {"  publsh 0", "is no decision; send, ask, adjust, publish"},
       {"hello", "a time is seconds.nanoseconds"},
   };
   for (const auto& [line, message] : cases) {

@@ -72,20 +72,20 @@ Loop RunLoop(uint64_t seed, double most_slew, bool carried, double seconds) {
     const UtcTime stamp = kUtc + Ns(t * 1e9 + clock.error(t));
     // The pair is read 100 us later.
     const double read = t + 1e-4;
-    const RawTime raw =
-        kRaw + Ns(read * 1e9 + oscillator.At(read) + 20 * rng.Gaussian());
+    const LocalTime raw =
+        kLocal + Ns(read * 1e9 + oscillator.At(read) + 20 * rng.Gaussian());
     const UtcTime real = kUtc + Ns(read * 1e9 + clock.error(read));
-    loop.steps_seen += base.AddPair({raw, real, TimeDelta::FromNanos(160)}) ==
+    loop.steps_seen += base.AddPair({AsRaw(raw), real, TimeDelta::FromNanos(160)}) ==
                        SteadyTimeBase::PairVerdict::kStepped;
-    const auto direct = [](UtcTime u) { return kRaw + (u - kUtc); };
-    const RawTime at = carried ? base.Carry(stamp).value() : direct(stamp);
+    const auto direct = [](UtcTime u) { return kLocal + (u - kUtc); };
+    const LocalTime at = carried ? AsLocal(base.Carry(stamp).value()) : direct(stamp);
     if (sync) {
       estimator.AddSync(at, kTai + Ns(far));
     } else {
       estimator.AddDelay(at, kTai + Ns(far));
     }
     if (!estimator.ready()) return;
-    const RawTime now = carried ? raw : direct(real);
+    const LocalTime now = carried ? raw : direct(real);
     const double error = ErrorOf(estimator, now, kTai + Ns(read * 1e9));
     loop.published.Add({t, error, estimator.ErrorBound(now).NanosDouble(), 0});
     loop.system.Add({t, clock.error(t), 0, 0});

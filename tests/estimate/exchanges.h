@@ -1,7 +1,7 @@
 // tests/estimate/exchanges.h
 //
 // Exchanges whose truth is known: recordings with an oscillator of our own added,
-// and synthetic ones. Times in ns and seconds, counted from kTai / kUtc / kRaw.
+// and synthetic ones. Times in ns and seconds, counted from kTai / kUtc / kLocal.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,9 @@ namespace bridge {
 
 inline constexpr auto kTai = TaiTime::FromNanos(1'800'000'037'000'000'000);
 inline constexpr auto kUtc = UtcTime::FromNanos(1'800'000'000'000'000'000);
-inline constexpr auto kRaw = RawTime::FromNanos(4'000'000'000'000);
+inline constexpr auto kLocal = LocalTime::FromNanos(4'000'000'000'000);
 
+inline RawTime AsRaw(LocalTime local) { return RawTime() + local.SinceEpoch(); }
 inline TimeDelta Ns(double ns) { return TimeDelta::FromNanosDouble(ns); }
 
 // A free oscillator: constant rate, white FM, random-walk FM, day's sine.
@@ -135,12 +136,12 @@ class Errors {
   std::vector<Point> points_;
 };
 
-inline double ErrorOf(const OffsetEstimator& estimator, RawTime at, TaiTime truth) {
+inline double ErrorOf(const OffsetEstimator& estimator, LocalTime at, TaiTime truth) {
   return (*estimator.Map()->Map(at, Era()) - truth).NanosDouble();
 }
 
 // Adds what the estimator would publish at `at`, if anything.
-inline void Publish(const OffsetEstimator& estimator, double seconds, RawTime at,
+inline void Publish(const OffsetEstimator& estimator, double seconds, LocalTime at,
                     TaiTime truth, Errors* errors) {
   if (!estimator.ready()) return;
   errors->Add({seconds, ErrorOf(estimator, at, truth),
@@ -202,10 +203,10 @@ inline Replayed ReplaySoftware(const std::vector<Event>& events, uint64_t seed) 
     const Event& e = events[i];
     const double read_at = e.local + e.real;
     const double drift = oscillator.At(read_at * 1e-9);
-    const RawTime raw = kRaw + Ns(read_at + e.raw + drift);
-    const auto verdict = base.AddPair({raw, kUtc + Ns(read_at), Ns(e.window)});
+    const LocalTime raw = kLocal + Ns(read_at + e.raw + drift);
+    const auto verdict = base.AddPair({AsRaw(raw), kUtc + Ns(read_at), Ns(e.window)});
     run.steps_seen += verdict == SteadyTimeBase::PairVerdict::kStepped;
-    const RawTime at = base.Carry(kUtc + Ns(e.local)).value();
+    const LocalTime at = AsLocal(base.Carry(kUtc + Ns(e.local)).value());
     const TaiTime far = kTai + Ns(e.local + e.far);
     const double seconds = (e.local - events[0].local) * 1e-9;
     if (e.kind == 'S') {
@@ -216,7 +217,7 @@ inline Replayed ReplaySoftware(const std::vector<Event>& events, uint64_t seed) 
       estimator.AddDelay(at, far);
       rule.AddDelay(e.far);
     }
-    const RawTime now = kRaw + Ns(read_at + RawOffset(events, i) + drift);
+    const LocalTime now = kLocal + Ns(read_at + RawOffset(events, i) + drift);
     Publish(estimator, seconds, now, kTai + Ns(read_at), &run.errors);
   }
   run.counters = estimator.counters();
@@ -231,7 +232,7 @@ inline Replayed ReplayHardware(const std::vector<Event>& events, double a, doubl
   const double start = events[0].local - 0.3e9;
   for (const Event& e : events) {
     const double ahead = a + b * (e.local - start) * 1e-9;
-    const RawTime at = kRaw + Ns(e.local);
+    const LocalTime at = kLocal + Ns(e.local);
     const TaiTime far = kTai + Ns(e.local + e.far);
     const double seconds = (e.local - events[0].local) * 1e-9;
     if (e.kind == 'S') {
@@ -291,7 +292,7 @@ inline Replayed Simulate(const Link& link, uint64_t seed) {
         sync + (sync == 1 ? 0.001 : rng.Uniform(0.01, 0.99) / link.rate);
     double error = local_error(sync);
     double forward = link.forward(sync, rng);
-    RawTime at = kRaw + Ns(sync * 1e9 + error);
+    LocalTime at = kLocal + Ns(sync * 1e9 + error);
     if (!rng.Chance(link.loss)) {
       estimator.AddSync(at, kTai + Ns(sync * 1e9 - forward) + Ns(link.master(sync)));
       if (auto e = rule.AddSync(forward)) run.rule.Add({sync, *e, 0, 0});
@@ -300,7 +301,7 @@ inline Replayed Simulate(const Link& link, uint64_t seed) {
             &run.errors);
 
     error = local_error(delay);
-    at = kRaw + Ns(delay * 1e9 + error);
+    at = kLocal + Ns(delay * 1e9 + error);
     const double reverse = link.reverse(delay, rng);
     if (!rng.Chance(link.loss)) {
       if (link.p2p) {

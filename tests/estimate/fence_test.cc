@@ -5,8 +5,8 @@
 namespace bridge {
 namespace {
 
-RawTime At(double seconds) {
-  return RawTime() + TimeDelta::FromNanosDouble(seconds * 1e9);
+LocalTime At(double seconds) {
+  return LocalTime() + TimeDelta::FromNanosDouble(seconds * 1e9);
 }
 TimeDelta Micros(int64_t n) { return TimeDelta::FromMicros(n); }
 

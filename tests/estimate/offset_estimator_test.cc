@@ -17,7 +17,7 @@ class Exchanges {
   explicit Exchanges(OffsetEstimator::Settings settings = {}, double ppm = 0)
       : estimator(settings), ppm_(ppm) {}
 
-  RawTime Raw(double s) const { return kRaw + Ns(s * 1e9 + 1e6 + ppm_ * 1e3 * s); }
+  LocalTime Raw(double s) const { return kLocal + Ns(s * 1e9 + 1e6 + ppm_ * 1e3 * s); }
   TaiTime Tai(double s) const { return kTai + Ns(s * 1e9); }
   void Sync(double s, double extra = 0) {
     estimator.AddSync(Raw(s), Tai(s) - Ns(kDelay + extra));
@@ -256,7 +256,7 @@ TEST(OffsetEstimator, DoesNotStartFromHalvesOfDifferentWorlds) {
   EXPECT_LT(std::abs(link.Error(3)), 100);
 }
 
-void ExpectSane(const OffsetEstimator& estimator, RawTime now) {
+void ExpectSane(const OffsetEstimator& estimator, LocalTime now) {
   ASSERT_GE(estimator.Jitter(now), TimeDelta());
   ASSERT_GE(estimator.ErrorBound(now), TimeDelta());
   ASSERT_TRUE(std::isfinite(estimator.frequency_ppb()));

@@ -105,7 +105,7 @@ class Machine {
     for (size_t i = 0; i < actions_.size(); ++i) {
       const Action action = actions_[i];
       if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-        engine_.OnCrossTimestamp(Pair(), Mono(), actions_);
+        engine_.OnCrossTimestamp(ClockReading{Pair()}, Mono(), actions_);
       } else if (const auto* publish = std::get_if<Publish>(&action)) {
         Require(!engine_.withheld());
         const int64_t seconds = publish->sample.reference.Split().seconds;

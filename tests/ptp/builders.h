@@ -24,7 +24,7 @@ inline MonoTime After(double seconds) { return kStart + absl::Seconds(seconds); 
 inline constexpr TaiTime Tai(int64_t ns) {
   return TaiTime::FromNanos(1'800'000'000'000'000'000 + ns);
 }
-inline constexpr RawTime Local(int64_t ns) { return RawTime::FromNanos(ns); }
+inline constexpr LocalTime Local(int64_t ns) { return LocalTime::FromNanos(ns); }
 inline constexpr TimeDelta Nanos(int64_t ns) { return TimeDelta::FromNanos(ns); }
 
 // The type follows from the body; change the header where a test needs it.

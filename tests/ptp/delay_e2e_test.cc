@@ -38,7 +38,7 @@ class DelayE2eTest : public testing::Test {
     delay_.OnDelayResp(m.header, std::get<DelayResp>(m.body), After(seconds), out);
     return out;
   }
-  PortActions Transmitted(const Send& request, RawTime t3, double seconds) {
+  PortActions Transmitted(const Send& request, LocalTime t3, double seconds) {
     PortActions out;
     known_ = delay_.OnTransmitted(request.token, t3, After(seconds), out);
     return out;

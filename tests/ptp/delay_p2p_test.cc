@@ -31,7 +31,7 @@ class DelayP2pTest : public testing::Test {
                 PdelayRespFollowUp{Tai(6100), kSelf});
   }
   // All stamps of responses are t4 = 7100.
-  PortActions Hear(const Message& m, std::optional<RawTime> received = Local(7100),
+  PortActions Hear(const Message& m, std::optional<LocalTime> received = Local(7100),
                    double seconds = 0.1) {
     PortActions out;
     if (const auto* response = std::get_if<PdelayResp>(&m.body)) {
@@ -42,7 +42,7 @@ class DelayP2pTest : public testing::Test {
     }
     return out;
   }
-  PortActions Transmitted(TxToken token, RawTime sent, double seconds = 0.1) {
+  PortActions Transmitted(TxToken token, LocalTime sent, double seconds = 0.1) {
     PortActions out;
     known_ = delay_.OnTransmitted(token, sent, After(seconds), sender_, out);
     return out;
@@ -53,7 +53,7 @@ class DelayP2pTest : public testing::Test {
     delay_.OnTime(*delay_.Deadline(), sender_, out);
     request_ = All<Send>(out).at(0);
   }
-  PortActions AskUs(std::optional<RawTime> received, TimeDelta correction = {}) {
+  PortActions AskUs(std::optional<LocalTime> received, TimeDelta correction = {}) {
     Message m = From(kMaster, 77, PdelayReq{});
     m.header.correction = correction;
     PortActions out;

@@ -31,12 +31,12 @@ class SlavePortTest : public testing::Test {
   }
   void Clear() { out_.clear(); }
 
-  void Hear(const Message& message, std::optional<RawTime> received = Local(0)) {
+  void Hear(const Message& message, std::optional<LocalTime> received = Local(0)) {
     port_->OnMessage(message, received, After(now_), out_);
   }
   // The reason for which one message was dropped.
   std::vector<DropReason> DropsOf(const Message& message,
-                                  std::optional<RawTime> received = Local(0)) {
+                                  std::optional<LocalTime> received = Local(0)) {
     Clear();
     Hear(message, received);
     return Drops(out_);
@@ -495,7 +495,7 @@ class Chaos {
         static_cast<int64_t>(rng_.Next()) >> (rng_.Chance(0.1) ? 0 : 30));
     return m;
   }
-  std::optional<RawTime> AnyStamp() {
+  std::optional<LocalTime> AnyStamp() {
     if (rng_.Chance(0.1)) return {};
     return Local(static_cast<int64_t>(rng_.Next()) >> (rng_.Chance(0.1) ? 0 : 32));
   }

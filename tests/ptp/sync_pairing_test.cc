@@ -33,7 +33,7 @@ class SyncPairingTest : public testing::Test {
     pairing_.OnFollowUp(m.header, std::get<FollowUp>(m.body), out);
     return out;
   }
-  PortActions Feed(const Message& m, std::optional<RawTime> received) {
+  PortActions Feed(const Message& m, std::optional<LocalTime> received) {
     PortActions out;
     pairing_.OnSync(m.header, std::get<Sync>(m.body), received, out);
     return out;

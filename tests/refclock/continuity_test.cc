@@ -18,7 +18,7 @@ Continuity::Reading After(TimeDelta elapsed, TimeDelta jump = TimeDelta(),
                           int clock_class = 6) {
   const TimeDelta gained = TimeDelta::FromNanosDouble(elapsed.NanosDouble() * kRate);
   return {
-      .at = RawTime::FromNanos(5'000'000'000) + elapsed,
+      .at = LocalTime::FromNanos(5'000'000'000) + elapsed,
       .tai = TaiTime::FromNanos(1'800'000'000'000'000'000) + elapsed + gained + jump,
       .rate = kRate,
       .jitter = TimeDelta::FromNanos(500),

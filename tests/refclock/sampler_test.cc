@@ -15,7 +15,7 @@ using enum WithholdReason;
 // 2026-11-21 00:00:00 UTC; the master is right and the system clock 250 ns slow.
 constexpr int64_t kNow = 1'795'219'200;
 constexpr int kTaiMinusUtc = 37;
-constexpr RawTime kRaw = RawTime::FromNanos(5'000'000'000);
+constexpr LocalTime kRaw = LocalTime::FromNanos(5'000'000'000);
 constexpr TimeDelta kSlow = TimeDelta::FromNanos(250);
 
 UtcTime Utc(int64_t seconds) { return UtcTime() + TimeDelta::FromSeconds(seconds); }
@@ -26,7 +26,7 @@ TaiTime Tai(int64_t utc_seconds) {
 // Everything a sample rests on, in order; each test breaks something.
 struct World {
   SourceView source;
-  std::optional<CrossTimestamp<Raw>> cross;
+  std::optional<CrossTimestamp<Local>> cross;
   bool stepped = false;
   UtcAuthority authority{UtcAuthority::Settings{}};
   SamplerLimits limits;
@@ -44,7 +44,7 @@ struct World {
   void SetTime(int64_t utc_seconds) {
     source.map.emplace(kRaw, Tai(utc_seconds), 0.0, Era());
     cross =
-        CrossTimestamp<Raw>{kRaw, Utc(utc_seconds) - kSlow, TimeDelta::FromMicros(2)};
+        CrossTimestamp<Local>{kRaw, Utc(utc_seconds) - kSlow, TimeDelta::FromMicros(2)};
   }
   void Claim(UtcSource claimant, int offset, bool valid = true,
              LeapIndicator pending = LeapIndicator::kNone) {

@@ -1,0 +1,102 @@
+// bridge/estimate/phc_time_base.h
+//
+// Carries hardware stamps from the PHC, which our own servo steers, to a local clock
+// that nobody steers: the same crystal as if it had never been touched. A ledger of
+// what was done to the PHC says how; what somebody else does to it is noticed by
+// comparing its readings with CLOCK_MONOTONIC_RAW.
+//
+//   base.AddReading(phc, raw, window);      // about once a second, and for samples
+//   base.OnFrequency(at, -12'340);          // after each adjustment of our own
+//   base.OnStep(before, by);
+//   if (auto local = base.Carry(stamp, raw_now)) ...
+//
+// Pure; no allocation.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "bridge/time/clock_map.h"
+
+namespace bridge {
+
+class PhcTimeBase {
+ public:
+  enum class Verdict {
+    kGood,
+    kWide,     // Its window is over twice the running median: not used.
+    kStepped,  // Somebody else stepped the PHC (or changed its rate by more than any
+               // crystal does): a new era, and nothing of the old one is worth
+               // anything.
+  };
+
+  // The PHC and CLOCK_MONOTONIC_RAW at one instant, to within half of `window`.
+  // Readings come in order of `raw`.
+  Verdict AddReading(PhcTime phc, RawTime raw, TimeDelta window);
+
+  // From the instant at which the PHC showed `at`, it runs `ppb` faster than its
+  // crystal: as dialled, absolute, not a difference. Before the first call 0.
+  void OnFrequency(PhcTime at, double ppb);
+  // We stepped it: it showed `before`, and about `before + by` then. How far it really
+  // went, the next reading says: many drivers read, add and write.
+  void OnStep(PhcTime before, TimeDelta by);
+
+  // The local time of a stamp. Nothing before the first reading, and for a stamp that
+  // can't be of this era: further than half a second before `now`, later than it, or
+  // from before a step.
+  std::optional<LocalTime> Carry(PhcTime stamp, RawTime now) const;
+  // The local time of a reading of this era, however old.
+  LocalTime CarryReading(PhcTime reading) const;
+  // What the PHC shows at `local`, as it is steered now.
+  PhcTime Shown(LocalTime local) const;
+  // What it shows when CLOCK_MONOTONIC_RAW shows `raw`: to date an adjustment. Nothing
+  // before the first reading.
+  std::optional<PhcTime> Predict(RawTime raw) const;
+
+  double frequency_ppb() const;  // As dialled last.
+  Era era() const { return era_; }
+
+  // For a new start: another PHC, a suspend. The dialled frequency stays.
+  void Reset();
+
+ private:
+  // From `phc` on: local = local + (shown - phc) / (1 + frequency).
+  struct Segment {
+    PhcTime phc;
+    LocalTime local;
+    double frequency = 0;  // Dimensionless.
+  };
+  struct Reading {
+    PhcTime phc;
+    RawTime raw;
+    TimeDelta window;
+  };
+  static constexpr size_t kSegments = 16;
+  static constexpr size_t kWindows = 15;
+
+  const Segment& SegmentOf(PhcTime stamp) const;
+  const Segment& Newest() const { return segments_[count_ - 1]; }
+  void Append(const Segment& segment);
+  void StartEra(const Reading& reading, LocalTime local);
+  bool Wide(TimeDelta window);
+  TimeDelta Deviation(const Reading& reading) const;
+  TimeDelta Tolerance(const Reading& reading) const;
+  void LearnRate(const Reading& reading);
+
+  Era era_;
+  std::array<Segment, kSegments> segments_{};  // Oldest first.
+  size_t count_ = 0;
+  std::optional<Reading> last_;
+  std::optional<Reading> rate_from_;  // Where the rate's base line begins.
+  // d(local)/d(raw) - 1, and how far it may be off; nothing until learnt.
+  double rate_ = 0;
+  std::optional<double> rate_error_;
+  bool own_step_ = false;  // The next reading says how far it went.
+  std::array<TimeDelta, kWindows> windows_{};
+  size_t windows_seen_ = 0;
+  double frequency_ = 0;
+};
+
+}  // namespace bridge

@@ -1,0 +1,46 @@
+// bridge/os/hardware_stamps.h
+//
+// Hardware time stamps of an interface: whether it has them, which PHC they are of,
+// and switching them on. The setting is the device's and global: another program may
+// change it at any time, so it is looked at again now and then.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace bridge::os {
+
+struct HardwareStamps {
+  int phc_index = -1;     // /dev/ptpN.
+  bool transmit = false;  // HWTSTAMP_TX_ON
+  bool receive = false;   // Any filter that lets PTP event messages of version 2 in.
+  std::string driver;     // ETHTOOL_GDRVINFO, of the real device below a VLAN.
+
+  bool complete() const { return phc_index >= 0 && transmit && receive; }
+};
+
+// Asks by ETHTOOL_GET_TS_INFO; for VLANs of the device below. An error only when
+// nothing could be asked (no such interface).
+absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface);
+
+// Switches stamping of PTP event messages on, with the first receive filter that the
+// driver takes, and honours its answer. Says what would be right if it can't
+// (CAP_NET_ADMIN; a filter that leaves event messages out).
+absl::Status EnableHardwareStamps(const std::string& interface);
+
+// Whether it is still on. Nothing when the driver can't say.
+std::optional<bool> HardwareStampsEnabled(const std::string& interface);
+
+// What is known of a driver or a PHC that a user should know too, by name:
+// "tx-timestamp-slow", "phc-from-utc", "phc-reset-on-link-change", ... and a sentence.
+struct Quirk {
+  std::string name;
+  std::string sentence;
+};
+std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name);
+
+}  // namespace bridge::os
