@@ -234,6 +234,11 @@ void OffsetEstimator::WatchDrift(const Judged& j) {
   if (!lean) return;
   ++counters_.drift_alarms;
   const double bias = *lean * std::sqrt(j.Variance());
+  // Was it the clock? A path that changed by little leans as well. Each direction has
+  // to agree with where the filter goes now.
+  for (Direction& direction : directions_) {
+    direction.suspicion = std::max(direction.suspicion, 2 * std::abs(bias));
+  }
   const double span = std::max(DriftWatch::kMemory * interval_, kShortest);
   filter_->Doubt(Kalman::kX, Square(bias));
   filter_->Doubt(Kalman::kY, RateVariance(2 * bias / span));
