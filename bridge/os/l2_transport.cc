@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "bridge/os/clocks.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/os/interface.h"
 
@@ -65,10 +66,10 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> L2Transport::Open(
       !Join(fd.get(), interface->index, kPeerDelayMac)) {
     return ErrnoStatus(errno, "cannot join the PTP multicast addresses");
   }
-  const absl::Status stamps = EnableSoftwareTimestamps(fd.get());
+  const absl::Status stamps = EnableTimestamps(fd.get(), options.stamps);
   if (!stamps.ok()) return stamps;
   return std::unique_ptr<PtpTransport>(
-      new L2Transport(std::move(fd), interface->index));
+      new L2Transport(std::move(fd), interface->index, options.stamps));
 }
 
 void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
@@ -94,7 +95,7 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
       continue;
     }
     ++counters_.received;
-    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.SoftwareStamp()};
+    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.Stamp(stamps_)};
   }
   return std::nullopt;
 }
@@ -102,7 +103,7 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
 absl::Status L2Transport::Send(const ptp::Send& message) {
   const Mac& group = IsPeerDelay(message.type) ? kPeerDelayMac : kAllMac;
   const sockaddr_ll to = Address(interface_index_, group);
-  pending_.Expect(message, counters_);
+  pending_.Expect(message, MonoNow(), counters_);
   if (sendto(socket_.get(), message.octets.data(), message.size, MSG_DONTWAIT,
              reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
     const int error = errno;
@@ -115,7 +116,7 @@ absl::Status L2Transport::Send(const ptp::Send& message) {
 }
 
 std::optional<TxStamp> L2Transport::ReadTransmitted() {
-  return pending_.Read(socket_.get(), counters_);
+  return pending_.Read(socket_.get(), MonoNow(), counters_);
 }
 
 }  // namespace bridge::os

@@ -20,11 +20,15 @@ class L2Transport final : public PtpTransport {
   std::optional<TxStamp> ReadTransmitted() override;
 
  private:
-  L2Transport(FileDescriptor socket, int interface_index)
-      : socket_(std::move(socket)), interface_index_(interface_index) {}
+  L2Transport(FileDescriptor socket, int interface_index, StampKind stamps)
+      : socket_(std::move(socket)),
+        interface_index_(interface_index),
+        stamps_(stamps),
+        pending_(stamps) {}
 
   FileDescriptor socket_;
   int interface_index_;
+  StampKind stamps_;
   PendingStamps pending_;
   MessageReader reader_;
 };

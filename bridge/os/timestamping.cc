@@ -6,16 +6,32 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "bridge/os/errno_status.h"
+#include "bridge/time/waiting.h"
 
 namespace bridge::os {
+namespace {
 
-absl::Status EnableSoftwareTimestamps(int fd) {
-  const int flags = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
-                    SOF_TIMESTAMPING_SOFTWARE;
+// Of sourcePortIdentity in the header, right before sequenceId (IEEE 1588-2019,
+// table 35).
+constexpr size_t kSourceOffset = 20;
+
+}  // namespace
+
+// The kernel's header makes SO_TIMESTAMPING the _NEW one where time_t is wider than
+// long (32-bit machines with 64-bit time), and timespec is then what that one fills.
+absl::Status EnableTimestamps(int fd, StampKind kind) {
+  const bool hardware = kind == StampKind::kHardware;
+  const int flags = hardware
+                        ? SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |
+                              SOF_TIMESTAMPING_RAW_HARDWARE
+                        : SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
+                              SOF_TIMESTAMPING_SOFTWARE;
   if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) != 0) {
-    return ErrnoStatus(errno, "cannot switch on software timestamps");
+    return ErrnoStatus(errno, hardware ? "cannot switch on hardware timestamps"
+                                       : "cannot switch on software timestamps");
   }
   // Without it poll reports POLLERR alone, which serves as well.
   const int on = 1;
@@ -39,65 +55,112 @@ ssize_t MessageReader::Read(int fd, std::span<uint8_t> buffer, int flags) {
   return size;
 }
 
-std::optional<UtcTime> MessageReader::SoftwareStamp() const {
-  // CMSG_NXTHDR takes no const; nothing is written.
-  msghdr header = header_;
+std::optional<EventStamp> StampIn(msghdr header, StampKind kind) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPING) continue;
-    timespec software;  // The first of three.
-    if (c->cmsg_len < CMSG_LEN(3 * sizeof software)) continue;
-    std::memcpy(&software, CMSG_DATA(c), sizeof software);
-    if (software.tv_sec == 0 && software.tv_nsec == 0) return std::nullopt;
-    return UtcTime::FromNanos(static_cast<int64_t>(software.tv_sec) * 1'000'000'000 +
-                              software.tv_nsec);
+    timespec stamps[3];  // Software, one that is no longer used, hardware.
+    if (c->cmsg_len < CMSG_LEN(sizeof stamps)) continue;
+    std::memcpy(stamps, CMSG_DATA(c), sizeof stamps);
+    const timespec& stamp = stamps[kind == StampKind::kHardware ? 2 : 0];
+    if (stamp.tv_sec == 0 && stamp.tv_nsec == 0) continue;
+    const int64_t nanos =
+        static_cast<int64_t>(stamp.tv_sec) * 1'000'000'000 + stamp.tv_nsec;
+    if (kind == StampKind::kHardware) return PhcTime::FromNanos(nanos);
+    return UtcTime::FromNanos(nanos);
   }
   return std::nullopt;
 }
 
-void PendingStamps::Expect(const ptp::Send& message, PtpTransport::Counters& counters) {
+void PendingStamps::Expect(const ptp::Send& message, MonoTime now,
+                           PtpTransport::Counters& counters) {
+  GiveUpOld(now, counters);
   Entry& entry = entries_[next_];
-  if (entry.waiting && ptp::IsEvent(entry.message.type)) ++counters.tx_stamps_missing;
-  entry = {message, true};
+  if (entry.state == State::kWaiting) GiveUp(entry, counters);
+  entry = {.type = message.type,
+           .first_octet = message.octets[0],
+           .source_sequence = {},
+           .token = message.token,
+           .sent = now,
+           .state = State::kWaiting};
+  std::copy_n(message.octets.begin() + kSourceOffset, entry.source_sequence.size(),
+              entry.source_sequence.begin());
   next_ = (next_ + 1) % entries_.size();
 }
 
 void PendingStamps::TakeBack() {
   next_ = (next_ + entries_.size() - 1) % entries_.size();
-  entries_[next_].waiting = false;
+  entries_[next_].state = State::kNone;
+}
+
+void PendingStamps::GiveUp(Entry& entry, PtpTransport::Counters& counters) {
+  entry.state = State::kGivenUp;
+  // On a raw socket general messages may be stamped too; nobody waits for those.
+  if (ptp::IsEvent(entry.type)) ++counters.tx_stamps_missing;
+}
+
+void PendingStamps::GiveUpOld(MonoTime now, PtpTransport::Counters& counters) {
+  const MonoTime horizon = now - kPatience;
+  for (Entry& entry : entries_) {
+    if (entry.state == State::kWaiting && entry.sent < horizon) GiveUp(entry, counters);
+  }
 }
 
 // The kernel loops back the whole frame; how much stands before the message
-// depends on link, protocol and driver, so it is looked for. Our messages differ
-// at least in type or sequenceId. Oldest first.
-PendingStamps::Entry* PendingStamps::Find(std::span<const uint8_t> looped) {
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    Entry& entry = entries_[(next_ + i) % entries_.size()];
-    if (!entry.waiting) continue;
-    const auto* begin = entry.message.octets.data();
-    const auto* end = begin + entry.message.size;
-    if (std::search(looped.begin(), looped.end(), begin, end) != looped.end()) {
-      return &entry;
+// depends on link, protocol and driver, so it is looked for. Not the whole message:
+// drivers and PHYs rewrite originTimestamp, correctionField, even flags and reserved
+// fields, and some loop back what they made of it.
+bool PendingStamps::Contains(std::span<const uint8_t> looped, const Entry& entry) {
+  const auto& key = entry.source_sequence;
+  for (size_t i = 0; i + kSourceOffset + key.size() <= looped.size(); ++i) {
+    if (looped[i] == entry.first_octet &&
+        std::equal(key.begin(), key.end(), looped.begin() + i + kSourceOffset)) {
+      return true;
     }
+  }
+  return false;
+}
+
+// Newest first: mostly it is the one.
+PendingStamps::Entry* PendingStamps::Find(std::span<const uint8_t> looped) {
+  for (size_t i = 1; i <= entries_.size(); ++i) {
+    Entry& entry = entries_[(next_ + entries_.size() - i) % entries_.size()];
+    if (entry.state != State::kNone && Contains(looped, entry)) return &entry;
   }
   return nullptr;
 }
 
-std::optional<TxStamp> PendingStamps::Read(int fd, PtpTransport::Counters& counters) {
+std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
+                                               std::optional<EventStamp> stamp,
+                                               MonoTime now,
+                                               PtpTransport::Counters& counters) {
+  GiveUpOld(now, counters);
+  Entry* entry = Find(looped);
+  if (entry == nullptr) {
+    ++counters.tx_stamps_unknown;
+  } else if (!ptp::IsEvent(entry->type)) {
+    entry->state = State::kStamped;
+  } else if (!stamp) {
+    ++counters.tx_stamps_empty;
+  } else if (entry->state == State::kGivenUp) {
+    ++counters.tx_stamps_late;
+  } else if (std::exchange(entry->state, State::kStamped) == State::kStamped) {
+    ++counters.tx_stamps_duplicate;
+  } else {
+    return TxStamp{entry->token, *stamp};
+  }
+  return std::nullopt;
+}
+
+std::optional<TxStamp> PendingStamps::Read(int fd, MonoTime now,
+                                           PtpTransport::Counters& counters) {
   uint8_t looped[512];
   MessageReader reader;
   for (int i = 0; i < PtpTransport::kBatch; ++i) {
     const ssize_t size = reader.Read(fd, looped, MSG_ERRQUEUE);
     if (size < 0) break;
-    const std::optional<UtcTime> sent = reader.SoftwareStamp();
-    Entry* entry = Find({looped, static_cast<size_t>(size)});
-    if (!sent || entry == nullptr) {
-      ++counters.tx_stamps_unknown;
-      continue;
-    }
-    entry->waiting = false;
-    // On a raw socket general messages are stamped too; nobody waits for those.
-    if (ptp::IsEvent(entry->message.type)) {
-      return TxStamp{entry->message.token, *sent};
+    if (const auto sent = OnLooped({looped, static_cast<size_t>(size)},
+                                   reader.Stamp(kind_), now, counters)) {
+      return sent;
     }
   }
   return std::nullopt;

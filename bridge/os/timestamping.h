@@ -1,7 +1,7 @@
 // bridge/os/timestamping.h
 //
-// Software timestamps of a socket: switching them on, finding them beside a
-// message, and telling which message a transmit timestamp belongs to
+// Timestamps of a socket, software or hardware: switching them on, finding them
+// beside a message, and telling which message a transmit timestamp belongs to
 // (Documentation/networking/timestamping.rst of the kernel).
 #pragma once
 
@@ -13,13 +13,18 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "bridge/os/transport.h"
 
 namespace bridge::os {
 
 // Stamps of received messages come as control messages, those of sent ones on the
 // error queue, which makes poll(2) report POLLPRI.
-absl::Status EnableSoftwareTimestamps(int fd);
+absl::Status EnableTimestamps(int fd, StampKind kind);
+
+// The stamp of this kind among the control messages. Nothing when there is none:
+// a stamp of the other kind is as good as none.
+std::optional<EventStamp> StampIn(msghdr header, StampKind kind);
 
 // recvmsg(2) with room for the sender's address and control messages.
 class MessageReader {
@@ -30,7 +35,9 @@ class MessageReader {
   // Of the last message read:
   bool truncated() const { return (header_.msg_flags & MSG_TRUNC) != 0; }
   const sockaddr_storage& name() const { return name_; }
-  std::optional<UtcTime> SoftwareStamp() const;
+  std::optional<EventStamp> Stamp(StampKind kind) const {
+    return StampIn(header_, kind);
+  }
 
  private:
   sockaddr_storage name_;
@@ -38,27 +45,50 @@ class MessageReader {
   msghdr header_{};
 };
 
-// Messages sent on one socket whose stamps are still to come.
+// Messages sent on one socket whose stamps are still to come. An instant `now` never
+// goes back.
 class PendingStamps {
  public:
+  // Longer than any driver takes (those of PHYs behind MDIO need up to 100 ms).
+  static constexpr absl::Duration kPatience = absl::Seconds(1);
+  // At 128 a second in each of three kinds (Pdelay_Req, Pdelay_Resp and its
+  // Follow_Up) that is 166 ms of them. The oldest gives way.
+  static constexpr size_t kCapacity = 64;
+
+  explicit PendingStamps(StampKind kind) : kind_(kind) {}
+
   // For every message of the socket, before it is sent: the stamp may be there
   // when the send returns.
-  void Expect(const ptp::Send& message, PtpTransport::Counters& counters);
+  void Expect(const ptp::Send& message, MonoTime now, PtpTransport::Counters& counters);
   // The message just expected was not sent after all.
   void TakeBack();
   // Reads the error queue of `fd` up to the next stamp of an event message.
-  std::optional<TxStamp> Read(int fd, PtpTransport::Counters& counters);
+  std::optional<TxStamp> Read(int fd, MonoTime now, PtpTransport::Counters& counters);
+
+  // Of one frame that was looped back, link headers and all, and what was beside it.
+  std::optional<TxStamp> OnLooped(std::span<const uint8_t> looped,
+                                  std::optional<EventStamp> stamp, MonoTime now,
+                                  PtpTransport::Counters& counters);
 
  private:
+  enum class State { kNone, kWaiting, kStamped, kGivenUp };
   struct Entry {
-    ptp::Send message;
-    bool waiting = false;
+    // What hardware leaves alone in a message: IEEE 1588-2019, table 35.
+    ptp::MessageType type;
+    uint8_t first_octet;                      // majorSdoId and messageType
+    std::array<uint8_t, 12> source_sequence;  // sourcePortIdentity, sequenceId
+    ptp::TxToken token;
+    MonoTime sent;
+    State state = State::kNone;
   };
-  Entry* Find(std::span<const uint8_t> looped);
 
-  // Stamps come within milliseconds and few messages a second are sent; the
-  // oldest gives way.
-  std::array<Entry, 16> entries_{};
+  static bool Contains(std::span<const uint8_t> looped, const Entry& entry);
+  Entry* Find(std::span<const uint8_t> looped);
+  void GiveUp(Entry& entry, PtpTransport::Counters& counters);
+  void GiveUpOld(MonoTime now, PtpTransport::Counters& counters);
+
+  StampKind kind_;
+  std::array<Entry, kCapacity> entries_{};
   size_t next_ = 0;
 };
 

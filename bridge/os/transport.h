@@ -11,7 +11,8 @@
 // itself, which the kernel loops back with them, not by the counter of
 // SOF_TIMESTAMPING_OPT_ID: whether a send that fails is counted differs between
 // kernels, and a counter that is off by one would pair every later stamp with
-// the wrong message. Stamps are CLOCK_REALTIME; Options is the door for others.
+// the wrong message. Stamps are CLOCK_REALTIME, or the PHC with hardware ones, which
+// must be switched on in the device as well (hardware_stamps.h).
 //
 // Errors of the interface (down, gone, no buffer, no address yet) come back as a
 // status and are never fatal: a socket works again when its interface is up
@@ -31,8 +32,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
+#include "bridge/estimate/offset_estimator.h"
 #include "bridge/ptp/slave_port.h"
-#include "bridge/time/timestamp.h"
+#include "bridge/time/event_stamp.h"
 
 namespace bridge::os {
 
@@ -40,13 +42,14 @@ namespace bridge::os {
 // of the message (Ethernet padding, UDPv6 checksum octets).
 struct RxFrame {
   std::span<const uint8_t> octets;  // In the buffer given to Receive.
-  // On arrival. Event messages nearly always have one, general ones over Ethernet too.
-  std::optional<UtcTime> stamp;
+  // On arrival, of the kind that was asked for. Event messages nearly always have one,
+  // general ones over Ethernet may.
+  std::optional<EventStamp> stamp;
 };
 
 struct TxStamp {
   ptp::TxToken token;
-  UtcTime sent;
+  EventStamp sent;
 };
 
 class PtpTransport {
@@ -54,15 +57,20 @@ class PtpTransport {
   struct Options {
     Transport kind = Transport::kL2;
     std::string interface;
+    StampKind stamps = StampKind::kSoftware;
   };
   struct Counters {
     uint64_t received = 0;
     uint64_t sent = 0;
     uint64_t send_errors = 0;
-    uint64_t rx_truncated = 0;       // Longer than the buffer: dropped.
-    uint64_t rx_ignored = 0;         // Not for us: outgoing, or to another host.
-    uint64_t tx_stamps_unknown = 0;  // A stamp of no message we wait for.
-    uint64_t tx_stamps_missing = 0;  // A message whose stamp did not come.
+    uint64_t rx_truncated = 0;  // Longer than the buffer: dropped.
+    uint64_t rx_ignored = 0;    // Not for us: outgoing, or to another host.
+    // Event messages whose stamp did not come (in time: then it is late, too).
+    uint64_t tx_stamps_missing = 0;
+    uint64_t tx_stamps_late = 0;       // Came after its message was given up.
+    uint64_t tx_stamps_duplicate = 0;  // A second one of the same message.
+    uint64_t tx_stamps_empty = 0;    // A message came back without a stamp of our kind.
+    uint64_t tx_stamps_unknown = 0;  // Of no message we remember.
   };
 
   // Frames longer than this are no PTP messages of ours.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bridge/base/status_macros.h"
+#include "bridge/os/clocks.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/os/interface.h"
 
@@ -140,12 +141,12 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> UdpTransport::Open(
   ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(options.interface));
   ASSIGN_OR_RETURN(FileDescriptor event, OpenChannel(family, options.interface,
                                                      interface.index, kPorts[kEvent]));
-  RETURN_IF_ERROR(EnableSoftwareTimestamps(event.get()));
+  RETURN_IF_ERROR(EnableTimestamps(event.get(), options.stamps));
   ASSIGN_OR_RETURN(
       FileDescriptor general,
       OpenChannel(family, options.interface, interface.index, kPorts[kGeneral]));
-  return std::unique_ptr<PtpTransport>(
-      new UdpTransport(family, interface.index, std::move(event), std::move(general)));
+  return std::unique_ptr<PtpTransport>(new UdpTransport(
+      family, interface.index, options.stamps, std::move(event), std::move(general)));
 }
 
 void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
@@ -170,7 +171,7 @@ absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
       continue;
     }
     ++counters_.received;
-    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.SoftwareStamp()};
+    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.Stamp(stamps_)};
   }
   return std::nullopt;
 }
@@ -179,7 +180,7 @@ absl::Status UdpTransport::Send(const ptp::Send& message) {
   const Channel channel = ptp::IsEvent(message.type) ? kEvent : kGeneral;
   const Address to = MakeAddress(family_, Group(family_, IsPeerDelay(message.type)),
                                  kPorts[channel], interface_index_);
-  if (channel == kEvent) pending_.Expect(message, counters_);
+  if (channel == kEvent) pending_.Expect(message, MonoNow(), counters_);
   if (sendto(sockets_[channel].get(), message.octets.data(), message.size, MSG_DONTWAIT,
              to.get(), to.size) < 0) {
     const int error = errno;
@@ -195,7 +196,7 @@ absl::Status UdpTransport::Send(const ptp::Send& message) {
 }
 
 std::optional<TxStamp> UdpTransport::ReadTransmitted() {
-  return pending_.Read(sockets_[kEvent].get(), counters_);
+  return pending_.Read(sockets_[kEvent].get(), MonoNow(), counters_);
 }
 
 }  // namespace bridge::os

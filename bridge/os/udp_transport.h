@@ -24,14 +24,17 @@ class UdpTransport final : public PtpTransport {
  private:
   enum Channel { kEvent = 0, kGeneral = 1 };
 
-  UdpTransport(int family, int interface_index, FileDescriptor event,
+  UdpTransport(int family, int interface_index, StampKind stamps, FileDescriptor event,
                FileDescriptor general)
       : family_(family),
         interface_index_(interface_index),
-        sockets_{std::move(event), std::move(general)} {}
+        stamps_(stamps),
+        sockets_{std::move(event), std::move(general)},
+        pending_(stamps) {}
 
   int family_;
   int interface_index_;
+  StampKind stamps_;
   std::array<FileDescriptor, 2> sockets_;
   int turn_ = 0;  // Which socket is asked first: a flood on one starves none.
   PendingStamps pending_;
