@@ -14,7 +14,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,7 +34,8 @@ class PhcDevice {
   static absl::StatusOr<std::unique_ptr<PhcDevice>> Open(const std::string& device);
 
   // The PHC and CLOCK_REALTIME at one instant. EBUSY, ETIMEDOUT and the like are
-  // errors of this reading; kNotFound (ENODEV): the device is gone, open it anew.
+  // errors of this reading; kNotFound (ENODEV): the device is gone, open it anew;
+  // kUnimplemented: it can't be read at all.
   absl::StatusOr<CrossTimestamp<Phc>> Read();
 
   // Steps it or sets its frequency, within max_adj; what was really asked of the
@@ -42,30 +45,38 @@ class PhcDevice {
   absl::StatusOr<SetPhcFrequency> ReadFrequency() const;
 
   const std::string& device() const { return device_; }
-  int index() const { return index_; }
+  int index() const { return index_; }  // N of ptpN; -1 without sysfs.
   const std::string& clock_name() const { return clock_name_; }  // sysfs; may be "".
   double max_adj_ppb() const { return max_adj_ppb_; }
   bool writable() const { return writable_; }
-  // In use on top of it, which makes it refuse adjustments (sysfs n_vclocks).
+  // In use on top of it, which makes it refuse adjustments (sysfs n_vclocks); 0 when
+  // the kernel does not say.
   int virtual_clocks() const;
 
   Method method() const { return method_; }
   int readings_per_sample() const { return readings_; }
-  absl::Duration cost() const { return cost_; }  // Of one reading, lately.
+  absl::Duration cost() const { return cost_; }  // Of one reading, infinite at first.
   uint64_t read_errors() const { return read_errors_; }
 
  private:
-  PhcDevice() = default;
+  PhcDevice(FileDescriptor fd, const std::string& device)
+      : fd_(std::move(fd)), device_(device) {}
+
+  // Asks by the method of now: 0 or the errno. `out` is nothing when the answer made no
+  // sense.
+  int Ask(std::optional<CrossTimestamp<Phc>>& out) const;
+  void LearnCost(absl::Duration latest);
 
   FileDescriptor fd_;
   std::string device_;
+  std::string directory_;  // In sysfs.
   std::string clock_name_;
   int index_ = -1;
   double max_adj_ppb_ = 0;
   bool writable_ = false;
   Method method_ = Method::kPrecise;
-  int readings_ = 5;
-  absl::Duration cost_;
+  int readings_ = 1;  // The first one measures.
+  absl::Duration cost_ = absl::InfiniteDuration();
   uint64_t read_errors_ = 0;
 };
 
