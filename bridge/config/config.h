@@ -6,6 +6,7 @@
 // the example file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -71,6 +72,18 @@ struct Config {
     std::vector<Sock> sock;
   } output;
 
+  // A [[port]] table: another place to hear PTP, with [ptp] and [phc] as far as the
+  // table does not override them, and outputs of its own.
+  struct Port {
+    Ptp ptp;
+    Phc phc;
+    std::vector<Shm> shm;
+    std::vector<Sock> sock;
+  };
+  // Empty: the one port of `ptp`, `phc` and `output`. Otherwise `ptp` and `phc` are
+  // the ports' defaults, and `output.shm` and `output.sock` are empty.
+  std::vector<Port> ports;
+
   struct Status {
     std::string socket = "/run/refclockd/status.sock";
   } status;
@@ -80,5 +93,11 @@ struct Config {
     bool lock_memory = false;
   } realtime;
 };
+
+inline constexpr size_t kMostPorts = 8;
+
+// What each port does, as a configuration of one port: at least one, none of which
+// has `ports`.
+std::vector<Config> PortConfigs(const Config& config);
 
 }  // namespace bridge

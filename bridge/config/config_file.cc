@@ -1,6 +1,7 @@
 #include "bridge/config/config_file.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "bridge/config/nearest.h"
 #include "bridge/config/option_table.h"
 #include "toml++/toml.h"
@@ -104,17 +106,51 @@ struct Place {
   size_t line = kMissing;
 };
 
-std::string UnknownKeyHelp(const std::string& key) {
-  std::vector<std::string> known;
-  const absl::string_view leaf =
-      absl::string_view(key).substr(key.find_last_of('.') + 1);
+// Its table: "output.shm" of "output.shm.unit".
+std::string Section(absl::string_view key) {
+  const size_t dot = key.find_last_of('.');
+  return dot == absl::string_view::npos ? "" : std::string(key.substr(0, dot));
+}
+bool InList(const Option& option) { return IsListSection(Section(option.key)); }
+
+// A key with its [[port]] left away: "output.shm" of "port.output.shm".
+absl::string_view InPort(absl::string_view key) {
+  absl::ConsumePrefix(&key, "port.");
+  return key;
+}
+
+// For a key or section that stands elsewhere than in a [[port]]; or "".
+std::string CommonKeyHelp(absl::string_view key) {
+  if (key == "port.ptp") return "the keys of [ptp] stand in [[port]] itself";
+  const absl::string_view leaf = key.substr(key.find_last_of('.') + 1);
+  constexpr char kCommon[] = " is common to all ports: outside of [[port]]";
   for (const Option& option : Options()) {
-    if (absl::EndsWith(option.key, absl::StrCat(".", leaf))) {
-      return absl::StrCat("did you mean ", option.key, "?");  // Wrong section.
+    if (PortKey(option)) continue;
+    const std::string section = Section(option.key);
+    if (option.key == Joined(section, leaf)) return absl::StrCat(option.key, kCommon);
+    if (InPort(key) == section) return absl::StrCat(section, kCommon);
+  }
+  return "";
+}
+
+std::string UnknownKeyHelp(const std::string& key) {
+  const bool of_port = absl::StartsWith(key, "port.");
+  std::vector<std::string> known;
+  const std::string leaf = absl::StrCat(".", key.substr(key.find_last_of('.') + 1));
+  for (const Option& option : Options()) {
+    const auto in_port = PortKey(option);
+    if (of_port && !in_port) continue;
+    known.push_back(of_port ? *in_port : option.key);
+    if (absl::EndsWith(known.back(), leaf)) {
+      return absl::StrCat("did you mean ", known.back(), "?");  // Wrong section.
     }
-    known.emplace_back(option.key);
-    const std::string section = known.back().substr(0, known.back().find_last_of('.'));
+    const std::string section = Section(known.back());
     if (IsSection(section)) known.push_back(section);
+  }
+  if (of_port) {
+    if (std::string help = CommonKeyHelp(key); !help.empty()) return help;
+  } else {
+    known.push_back("port");
   }
   if (const auto nearest = Nearest(key, known)) {
     return absl::StrCat("did you mean ", *nearest, "?");
@@ -122,68 +158,92 @@ std::string UnknownKeyHelp(const std::string& key) {
   return "`refclockctl explain options` lists every key of this version";
 }
 
+// What is read into one configuration: the file but its ports, or one [[port]]. Keys
+// are those of the option table in both.
+struct Scope {
+  Config config;
+  // Of a [[port]]: its head. Without a line for the file.
+  Place head;
+  std::set<std::string> failed;
+  std::map<std::string, Place> places;         // By key; of the last setting.
+  std::vector<Place> shm_places, sock_places;  // One per element.
+
+  // Whether a key that starts so has had an error: rules that look at several
+  // keys would only report it again.
+  bool Failed(absl::string_view prefix) const {
+    return std::any_of(failed.begin(), failed.end(), [prefix](const std::string& key) {
+      return absl::StartsWith(key, prefix);
+    });
+  }
+  // Where `key` was set, or the head.
+  const Place& Of(const std::string& key) const {
+    const auto found = places.find(key);
+    return found == places.end() ? head : found->second;
+  }
+};
+
 class Loader {
  public:
   explicit Loader(const ConfigSource& source)
-      : source_(source), lines_(absl::StrSplit(source.text, '\n')) {}
+      : source_(source), lines_(absl::StrSplit(source.text, '\n')) {
+    file_.head = {source_.file_name, "", 0, kMissing};
+  }
 
   std::variant<Config, std::vector<ConfigError>> Load() {
     ReadFile();
     for (const std::string& set : source_.sets) ReadSet(set);
-    if (config_.output.shm.empty() && config_.output.sock.empty() &&
-        !Failed("output.")) {
-      config_.output.shm.emplace_back();
-    }
-    CheckInterface();
     CheckPin();
+    if (const toml::node* ports = toml_.get("port")) {
+      ReadPorts(*ports);
+      CheckPorts();
+    } else {
+      Config::Output& output = file_.config.output;
+      if (output.shm.empty() && output.sock.empty() && !file_.Failed("output.")) {
+        output.shm.emplace_back();
+      }
+      CheckInterface(file_);
+    }
     CheckOutputs();
     if (!errors_.empty()) return SortedErrors();
-    return std::move(config_);
+    return Finished();
   }
 
  private:
   void ReadFile();
-  void ReadTable(const toml::table& table, const std::string& section);
-  void ReadEntry(const std::string& key, const toml::key& name, const toml::node& node);
-  void ReadList(const std::string& key, const toml::node& node);
-  void ReadOption(const Option& option, const toml::node& node);
+  void ReadTable(const toml::table& table, const std::string& section, Scope& into);
+  void ReadEntry(const std::string& key, const toml::key& name, const toml::node& node,
+                 Scope& into);
+  void ReadList(const std::string& key, const toml::node& node, Scope& into);
+  void ReadOption(const Option& option, const toml::node& node, Scope& into);
   void ReadSet(const std::string& set);
+  void ReadPorts(const toml::node& node);
 
-  void CheckInterface();
+  void CheckInterface(const Scope& scope);
   void CheckPin();
   void CheckOutputs();
+  void CheckUnits(const Scope& scope, std::set<int>& units);
+  void CheckPaths(const Scope& scope, std::set<std::string>& paths);
+  void CheckPorts();
+  void CheckPair(const Scope& port, const Scope& earlier);
+  void CheckSetsReachPorts();
 
   Place At(const toml::source_position& at) const;
   Place At(const toml::source_region& region) const { return At(region.begin); }
   Place At(size_t octet) const;
-  // The file as a whole, for what is missing.
-  Place Whole() const { return {source_.file_name, "", 0, kMissing}; }
-  // Where `key` was set, or the file as a whole.
-  Place Of(const std::string& key) const {
-    const auto found = places_.find(key);
-    return found == places_.end() ? Whole() : found->second;
-  }
   void Add(const Place& place, std::string what, std::string right) {
     errors_.emplace_back(place.line,
                          ConfigError{place.where, std::move(what), place.source,
                                      place.column, std::move(right)});
   }
   std::vector<ConfigError> SortedErrors();
-  // Whether a key that starts so has had an error: rules that look at several
-  // keys would only report it again.
-  bool Failed(absl::string_view prefix) const {
-    return std::any_of(
-        failed_.begin(), failed_.end(),
-        [prefix](const std::string& key) { return absl::StartsWith(key, prefix); });
-  }
+  Config Finished();
 
   const ConfigSource& source_;
   const std::vector<std::string> lines_;
-  Config config_;
+  toml::table toml_;
+  Scope file_;
+  std::vector<Scope> ports_;
   std::vector<std::pair<size_t, ConfigError>> errors_;  // By line.
-  std::set<std::string> failed_;
-  std::map<std::string, Place> places_;          // By key; of the last setting.
-  std::vector<Place> shm_places_, sock_places_;  // One per element.
 };
 
 std::vector<ConfigError> Loader::SortedErrors() {
@@ -218,71 +278,94 @@ Place Loader::At(size_t octet) const {
       static_cast<toml::source_index>(column + 1)});
 }
 
+Config Loader::Finished() {
+  for (Scope& port : ports_) {
+    Config& config = port.config;
+    file_.config.ports.push_back({std::move(config.ptp), std::move(config.phc),
+                                  std::move(config.output.shm),
+                                  std::move(config.output.sock)});
+  }
+  return std::move(file_.config);
+}
+
 void Loader::ReadFile() {
   if (const size_t stray = FindStray(source_.text); stray != std::string::npos) {
     Add(At(stray), "a character that is not ASCII stands outside quotes",
         "between quotes on one line, or in a comment; the rest is read once it is");
-    failed_.insert({"ptp.interface", "utc.", "output."});
+    file_.failed.insert({"ptp.interface", "utc.", "output."});
     return;
   }
   try {
-    ReadTable(toml::parse(source_.text), "");
+    toml_ = toml::parse(source_.text);
   } catch (const toml::parse_error& error) {
     std::string what(View(error.description()));
     Add(At(error.source()), std::move(what),
         "this is not TOML; the rest of the file is read once it is");
-    failed_.insert({"ptp.interface", "utc.", "output."});  // May stand further down.
+    file_.failed.insert(
+        {"ptp.interface", "utc.", "output."});  // May stand further down.
   }
+  ReadTable(toml_, "", file_);
 }
 
-void Loader::ReadTable(const toml::table& table, const std::string& section) {
+void Loader::ReadTable(const toml::table& table, const std::string& section,
+                       Scope& into) {
   for (const auto& [name, node] : table) {
-    ReadEntry(Joined(section, View(name.str())), name, node);
+    ReadEntry(Joined(section, View(name.str())), name, node, into);
   }
 }
 
 void Loader::ReadEntry(const std::string& key, const toml::key& name,
-                       const toml::node& node) {
-  if (const Option* option = FindOption(key)) return ReadOption(*option, node);
-  if (IsListSection(key)) return ReadList(key, node);
+                       const toml::node& node, Scope& into) {
+  if (key == "port") return;  // Later: what --set says is a port's default too.
+  if (const Option* option = FindOption(key)) return ReadOption(*option, node, into);
+  if (IsListSection(key)) return ReadList(key, node, into);
   if (!IsSection(key)) {
     return Add(At(name.source()), absl::StrCat("unknown key ", key),
                UnknownKeyHelp(key));
   }
-  if (const toml::table* table = node.as_table()) return ReadTable(*table, key);
-  failed_.insert(absl::StrCat(key, "."));
+  if (const toml::table* table = node.as_table()) return ReadTable(*table, key, into);
+  into.failed.insert(absl::StrCat(InPort(key), "."));
   Add(At(name.source()), absl::StrCat(key, " is a section, not ", ToValue(node).Kind()),
       absl::StrCat("[", key, "]"));
 }
 
-void Loader::ReadList(const std::string& key, const toml::node& node) {
-  const bool shm = key == "output.shm";
+// The tables of a [[list]]; nothing if that is not what it is.
+const toml::array* Tables(const toml::node& node) {
   const toml::array* tables = node.as_array();
-  if (!tables || !(tables->empty() || tables->is_homogeneous<toml::table>())) {
-    failed_.insert(absl::StrCat(key, "."));
+  return tables && (tables->empty() || tables->is_homogeneous<toml::table>()) ? tables
+                                                                              : nullptr;
+}
+
+void Loader::ReadList(const std::string& key, const toml::node& node, Scope& into) {
+  const std::string list(InPort(key));
+  const bool shm = list == "output.shm";
+  const toml::array* tables = Tables(node);
+  if (!tables) {
+    into.failed.insert(absl::StrCat(list, "."));
     return Add(At(node.source()), absl::StrCat(key, " is a list of tables"),
                absl::StrCat("[[", key, "]], once for each ", shm ? "unit" : "socket"));
   }
+  const char* own_key = shm ? "output.shm.unit" : "output.sock.path";
   for (const toml::node& table : *tables) {
     if (shm) {
-      config_.output.shm.emplace_back();
+      into.config.output.shm.emplace_back();
     } else {
-      config_.output.sock.emplace_back();
+      into.config.output.sock.emplace_back();
     }
-    places_.erase(shm ? "output.shm.unit" : "output.sock.path");
-    ReadTable(*table.as_table(), key);
-    const auto own = places_.find(shm ? "output.shm.unit" : "output.sock.path");
-    (shm ? shm_places_ : sock_places_)
-        .push_back(own != places_.end() ? own->second : At(table.source()));
+    into.places.erase(own_key);
+    ReadTable(*table.as_table(), key, into);
+    const auto own = into.places.find(own_key);
+    (shm ? into.shm_places : into.sock_places)
+        .push_back(own != into.places.end() ? own->second : At(table.source()));
   }
 }
 
-void Loader::ReadOption(const Option& option, const toml::node& node) {
+void Loader::ReadOption(const Option& option, const toml::node& node, Scope& into) {
   Place place = At(node.source());
-  places_[option.key] = place;
-  if (auto problem = option.set(ToValue(node), config_)) {
+  into.places[option.key] = place;
+  if (auto problem = option.set(ToValue(node), into.config)) {
     if (problem->element) place = At(node.as_array()->get(*problem->element)->source());
-    failed_.insert(option.key);
+    into.failed.insert(option.key);
     Add(place, std::move(problem->what), std::move(problem->right));
   }
 }
@@ -291,6 +374,11 @@ void Loader::ReadSet(const std::string& set) {
   const Place place{absl::StrCat("--set ", set), "", 0, kSet};
   const size_t equals = set.find('=');
   const std::string key(absl::StripAsciiWhitespace(set.substr(0, equals)));
+  if (key == "port" || absl::StartsWith(key, "port.")) {
+    return Add(place, "--set does not reach into a [[port]] table",
+               "write it into the file; --set of [ptp] and [phc] changes what is the "
+               "ports' default");
+  }
   const Option* option = FindOption(key);
   if (equals == std::string::npos) {
     return Add(place, "no value",
@@ -301,63 +389,179 @@ void Loader::ReadSet(const std::string& set) {
   }
   // Short for one table of a list: there is one element afterwards.
   if (absl::StartsWith(key, "output.shm.")) {
-    config_.output.shm.resize(1);
-    shm_places_.assign(1, place);
+    file_.config.output.shm.resize(1);
+    file_.shm_places.assign(1, place);
   } else if (absl::StartsWith(key, "output.sock.")) {
-    config_.output.sock.resize(1);
-    sock_places_.assign(1, place);
+    file_.config.output.sock.resize(1);
+    file_.sock_places.assign(1, place);
   }
-  places_[key] = place;
+  file_.places[key] = place;
   const OptionValue value = ParseSetValue(
       absl::StripAsciiWhitespace(absl::string_view(set).substr(equals + 1)));
-  if (auto problem = option->set(value, config_)) {
-    failed_.insert(key);
+  if (auto problem = option->set(value, file_.config)) {
+    file_.failed.insert(key);
     Add(place, std::move(problem->what), std::move(problem->right));
   }
 }
 
-void Loader::CheckInterface() {
-  if (!config_.ptp.interface.empty() || Failed("ptp.interface") ||
-      failed_.count("ptp.")) {
+void Loader::ReadPorts(const toml::node& node) {
+  const toml::array* tables = Tables(node);
+  if (!tables || tables->empty()) {
+    return Add(At(node.source()), "port is a list of tables",
+               "[[port]], once for each interface or domain");
+  }
+  for (const toml::node& table : *tables) {
+    Scope& port = ports_.emplace_back();
+    port.config.ptp = file_.config.ptp;
+    port.config.phc = file_.config.phc;
+    port.head = At(table.source());
+    ReadTable(*table.as_table(), "port", port);
+    // What is wrong with a default has been said.
+    if (file_.Failed("ptp.")) port.failed.insert("ptp.");
+    if (file_.Failed("phc.")) port.failed.insert("phc.");
+  }
+}
+
+void Loader::CheckInterface(const Scope& scope) {
+  if (!scope.config.ptp.interface.empty() || scope.Failed("ptp.interface") ||
+      scope.failed.count("ptp.")) {
     return;
   }
-  Add(Whole(), "no interface is given",
-      "interface = \"eth0\" in [ptp] (ptp.interface), or --interface=eth0");
+  const bool port = &scope != &file_;
+  Add(scope.head,
+      absl::StrCat(port ? "this port has " : "", "no interface",
+                   port ? "" : " is given"),
+      port ? "interface = \"eth0\", in it or, for all, in [ptp]"
+           : "interface = \"eth0\" in [ptp] (ptp.interface), or --interface=eth0");
 }
 
 void Loader::CheckPin() {
-  if (Failed("utc.")) return;
-  const bool policy = config_.utc.policy == UtcPolicy::kPin;
-  if (policy && !config_.utc.pin) {
-    Add(Of("utc.policy"), "policy \"pin\" without a pin",
+  if (file_.Failed("utc.")) return;
+  const Config::Utc& utc = file_.config.utc;
+  const bool policy = utc.policy == UtcPolicy::kPin;
+  if (policy && !utc.pin) {
+    Add(file_.Of("utc.policy"), "policy \"pin\" without a pin",
         "pin = TAI-UTC in seconds, in [utc]");
-  } else if (!policy && config_.utc.pin) {
-    Add(Of("utc.pin"), "pin has no effect without policy = \"pin\"",
+  } else if (!policy && utc.pin) {
+    Add(file_.Of("utc.pin"), "pin has no effect without policy = \"pin\"",
         "policy = \"pin\" in [utc], or no pin");
   }
 }
 
 void Loader::CheckOutputs() {
-  if (!Failed("output.sock.path")) {
-    std::set<std::string> paths;
-    for (size_t i = 0; i < config_.output.sock.size(); ++i) {
-      const std::string& path = config_.output.sock[i].path;
-      if (path.empty()) {
-        Add(sock_places_[i], "an output.sock without a path",
-            "path = \"/run/chrony.ptp.sock\"");
-      } else if (!paths.insert(path).second) {
-        Add(sock_places_[i], absl::StrCat("path \"", path, "\" is given twice"),
-            "one [[output.sock]] for each socket");
-      }
+  std::set<int> units;
+  std::set<std::string> paths;
+  CheckUnits(file_, units);
+  CheckPaths(file_, paths);
+  for (const Scope& port : ports_) {
+    CheckUnits(port, units);
+    CheckPaths(port, paths);
+  }
+}
+
+void Loader::CheckPaths(const Scope& scope, std::set<std::string>& paths) {
+  if (scope.Failed("output.sock.path")) return;
+  const char* list = &scope == &file_ ? "output.sock" : "port.output.sock";
+  for (size_t i = 0; i < scope.config.output.sock.size(); ++i) {
+    const std::string& path = scope.config.output.sock[i].path;
+    if (path.empty()) {
+      Add(scope.sock_places[i], absl::StrCat("an ", InPort(list), " without a path"),
+          "path = \"/run/chrony.ptp.sock\"");
+    } else if (!paths.insert(path).second) {
+      Add(scope.sock_places[i], absl::StrCat("path \"", path, "\" is given twice"),
+          absl::StrCat("one [[", list, "]] for each socket"));
     }
   }
-  if (Failed("output.shm.unit")) return;
-  std::set<int> units;
-  for (size_t i = 0; i < config_.output.shm.size(); ++i) {
-    const int unit = config_.output.shm[i].unit;
+}
+
+void Loader::CheckUnits(const Scope& scope, std::set<int>& units) {
+  if (scope.Failed("output.shm.unit")) return;
+  const char* list = &scope == &file_ ? "output.shm" : "port.output.shm";
+  for (size_t i = 0; i < scope.config.output.shm.size(); ++i) {
+    const int unit = scope.config.output.shm[i].unit;
     if (units.insert(unit).second) continue;
-    Add(shm_places_[i], absl::StrCat("unit ", unit, " is given twice"),
-        "a unit has one writer: one [[output.shm]] for each");
+    Add(scope.shm_places[i], absl::StrCat("unit ", unit, " is given twice"),
+        absl::StrCat("a unit has one writer: one [[", list, "]] for each"));
+  }
+}
+
+void Loader::CheckPorts() {
+  if (ports_.empty()) return;
+  for (const auto* places : {&file_.shm_places, &file_.sock_places}) {
+    const bool shm = places == &file_.shm_places;
+    const std::string list = shm ? "output.shm" : "output.sock";
+    for (const Place& place : *places) {
+      Add(place, absl::StrCat(list, " beside [[port]]: whose output is it?"),
+          absl::StrCat("[[port.", list, "]], below the [[port]] that is to feed it"));
+    }
+  }
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const Scope& port = ports_[i];
+    if (i == kMostPorts) {
+      Add(port.head, absl::StrCat(ports_.size(), " ports are too many"),
+          absl::StrCat("at most ", kMostPorts));
+    }
+    CheckInterface(port);
+    const Config::Output& output = port.config.output;
+    if (output.shm.empty() && output.sock.empty() && !port.Failed("output.")) {
+      Add(port.head, "this port has no output",
+          "[[port.output.shm]] with unit = 3, or [[port.output.sock]], below it");
+    }
+    for (size_t j = 0; j < i; ++j) CheckPair(port, ports_[j]);
+  }
+  CheckSetsReachPorts();
+}
+
+// Whether both may mean the same PHC: interfaces have one each.
+bool SharePhc(const Config& a, const Config& b) {
+  if (a.phc.device != "auto" && b.phc.device != "auto") {
+    return a.phc.device == b.phc.device;
+  }
+  return a.ptp.interface == b.ptp.interface;
+}
+
+bool Disciplines(const Config& config) {
+  return config.phc.mode == PhcMode::kDiscipline &&
+         config.ptp.timestamping != Timestamping::kSoftware;
+}
+
+void Loader::CheckPair(const Scope& port, const Scope& earlier) {
+  if (port.Failed("ptp.") || earlier.Failed("ptp.")) return;
+  const Config& a = port.config;
+  const Config& b = earlier.config;
+  const bool same_interface = a.ptp.interface == b.ptp.interface;
+  if (same_interface && a.ptp.interface.empty()) return;  // Reported already.
+  if (same_interface && a.ptp.domain == b.ptp.domain) {
+    return Add(port.places.count("ptp.domain") ? port.Of("ptp.domain")
+                                               : port.Of("ptp.interface"),
+               absl::StrCat("domain ", a.ptp.domain, " on ", a.ptp.interface,
+                            " is given twice"),
+               "ports differ in interface or in domain");
+  }
+  if (same_interface && a.ptp.timestamping != b.ptp.timestamping) {
+    Add(port.Of("ptp.timestamping"),
+        absl::StrCat("ports on ", a.ptp.interface, " disagree about timestamping"),
+        "the same for all ports of an interface: it has one setting");
+  }
+  if (port.Failed("phc.") || earlier.Failed("phc.")) return;
+  if (SharePhc(a, b) && Disciplines(a) && Disciplines(b)) {
+    Add(port.Of("phc.mode"), "two ports would steer one hardware clock",
+        "mode = \"observe\" in [port.phc] of all but one, or of all");
+  }
+}
+
+void Loader::CheckSetsReachPorts() {
+  for (const auto& entry : file_.places) {
+    const std::string& key = entry.first;
+    const auto in_port = PortKey(*FindOption(key));
+    if (entry.second.line != kSet || !in_port || IsListSection(Section(key))) continue;
+    if (std::all_of(ports_.begin(), ports_.end(), [&key](const Scope& port) {
+          return port.places.count(key) != 0;
+        })) {
+      Add(entry.second,
+          absl::StrCat("no effect: every [[port]] has its own ", InPort(*in_port)),
+          "change it in the file; --set reaches what [[port]] tables leave out");
+    }
   }
 }
 
@@ -371,6 +575,11 @@ std::string OutputsText(const Config& config) {
     words.push_back(absl::StrCat("sock ", sock.path));
   }
   return absl::StrJoin(words, ", ");
+}
+
+std::string PortText(const Config& config) {
+  return absl::StrCat(config.ptp.interface, " domain ", config.ptp.domain, ", ",
+                      OutputsText(config));
 }
 
 }  // namespace
@@ -396,58 +605,104 @@ std::variant<Config, std::vector<ConfigError>> LoadConfig(const ConfigSource& so
 }
 
 std::vector<std::string> DescribeChanges(const Config& from, const Config& to) {
+  const std::vector<Config> before = PortConfigs(from);
+  const std::vector<Config> after = PortConfigs(to);
+  const size_t both = std::min(before.size(), after.size());
+  const bool several = std::max(before.size(), after.size()) > 1;
   std::vector<std::string> changes;
-  const auto compare = [&changes](absl::string_view key, const std::string& before,
-                                  const std::string& after) {
-    if (before == after) return;
-    changes.push_back(absl::StrCat(key, ": ", before.empty() ? "(none)" : before,
-                                   " -> ", after.empty() ? "(none)" : after));
+  // Of port i, from 0; in what is common, i is 0 too.
+  const auto compare = [&](bool common, size_t i, absl::string_view key,
+                           const std::string& old, const std::string& now) {
+    if (old == now) return;
+    changes.push_back(absl::StrCat(
+        several && !common ? absl::StrCat("port ", i + 1, ": ") : "", key, ": ",
+        old.empty() ? "(none)" : old, " -> ", now.empty() ? "(none)" : now));
   };
   for (const Option& option : Options()) {
-    const std::string key = option.key;
-    if (IsListSection(key.substr(0, key.find_last_of('.')))) continue;
-    compare(key, option.get(from), option.get(to));
+    if (InList(option)) continue;
+    const bool common = !PortKey(option);
+    for (size_t i = 0; i < (common ? 1 : both); ++i) {
+      compare(common, i, option.key, option.get(before[i]), option.get(after[i]));
+    }
   }
-  compare("outputs", OutputsText(from), OutputsText(to));
+  for (size_t i = 0; i < both; ++i) {
+    compare(false, i, "outputs", OutputsText(before[i]), OutputsText(after[i]));
+  }
+  for (size_t i = both; i < before.size(); ++i) {
+    changes.push_back(
+        absl::StrCat("port ", i + 1, ": ", PortText(before[i]), " -> (none)"));
+  }
+  for (size_t i = both; i < after.size(); ++i) {
+    changes.push_back(absl::StrCat("port ", i + 1, ": (none) -> ", PortText(after[i])));
+  }
   return changes;
 }
 
-std::string ConfigText(const Config& config) {
-  std::string text;
-  std::string section;
-  const auto leaf = [&text](absl::string_view key, const std::string& value) {
-    absl::StrAppend(&text, key.substr(key.find_last_of('.') + 1), " = ",
-                    value.empty() ? "\"\"" : value, "\n");
-  };
-  for (const Option& option : Options()) {
-    const std::string key = option.key;
-    const size_t dot = key.find_last_of('.');
-    const std::string parent = dot == std::string::npos ? "" : key.substr(0, dot);
-    if (IsListSection(parent) || option.get(config) == option.Default()) continue;
-    if (std::exchange(section, parent) != parent) {
-      absl::StrAppend(&text, "[", parent, "]\n");
-    }
-    leaf(key, option.get(config));
-  }
-  // The options of a list show its last element.
-  const auto element = [&](absl::string_view list, const Config& one) {
-    absl::StrAppend(&text, "[[", list, "]]\n");
+namespace {
+
+// Writes the options of a file, or of a [[port]] in it.
+class Writer {
+ public:
+  // What differs from `base`, of the options that `wanted` gives a key.
+  void Sections(const Config& config, const Config& base,
+                const std::function<std::optional<std::string>(const Option&)>& wanted,
+                std::string section) {
     for (const Option& option : Options()) {
-      if (absl::StartsWith(option.key, absl::StrCat(list, "."))) {
-        leaf(option.key, option.get(one));
+      const auto key = wanted(option);
+      if (!key || InList(option) || option.get(config) == option.get(base)) continue;
+      const std::string parent = Section(*key);
+      if (std::exchange(section, parent) != parent) {
+        absl::StrAppend(&text_, "[", parent, "]\n");
       }
+      Leaf(*key, option.get(config));
     }
-  };
-  Config one;
-  for (const Config::Shm& shm : config.output.shm) {
-    one.output.shm.assign(1, shm);
-    element("output.shm", one);
   }
-  for (const Config::Sock& sock : config.output.sock) {
-    one.output.sock.assign(1, sock);
-    element("output.sock", one);
+  // `prefix`: "" or "port.".
+  void Outputs(const Config::Output& output, absl::string_view prefix) {
+    Config one;  // The options of a list show its last element.
+    for (const Config::Shm& shm : output.shm) {
+      one.output.shm.assign(1, shm);
+      Element(prefix, "output.shm", one);
+    }
+    for (const Config::Sock& sock : output.sock) {
+      one.output.sock.assign(1, sock);
+      Element(prefix, "output.sock", one);
+    }
   }
-  return text;
+  void Head(absl::string_view list) { absl::StrAppend(&text_, "[[", list, "]]\n"); }
+
+  std::string Take() { return std::move(text_); }
+
+ private:
+  void Leaf(absl::string_view key, const std::string& value) {
+    absl::StrAppend(&text_, key.substr(key.find_last_of('.') + 1), " = ",
+                    value.empty() ? "\"\"" : value, "\n");
+  }
+  void Element(absl::string_view prefix, absl::string_view list, const Config& one) {
+    Head(absl::StrCat(prefix, list));
+    for (const Option& option : Options()) {
+      if (Section(option.key) == list) Leaf(option.key, option.get(one));
+    }
+  }
+
+  std::string text_;
+};
+
+}  // namespace
+
+std::string ConfigText(const Config& config) {
+  Writer writer;
+  writer.Sections(
+      config, Config(),
+      [](const Option& o) { return std::optional<std::string>(o.key); }, "");
+  writer.Outputs(config.output, "");
+  for (const Config& port :
+       config.ports.empty() ? std::vector<Config>() : PortConfigs(config)) {
+    writer.Head("port");
+    writer.Sections(port, config, PortKey, "port");
+    writer.Outputs(port.output, "port.");
+  }
+  return writer.Take();
 }
 
 }  // namespace bridge

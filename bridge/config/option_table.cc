@@ -580,22 +580,57 @@ std::span<const Option> Options() {
 
 const Option* FindOption(absl::string_view key) {
   for (const Option& option : Options()) {
-    if (key == option.key) return &option;
+    if (key == option.key || key == PortKey(option)) return &option;
   }
   return nullptr;
+}
+
+std::optional<std::string> PortKey(const Option& option) {
+  absl::string_view key = option.key;
+  if (absl::ConsumePrefix(&key, "ptp.") || absl::StartsWith(key, "phc.") ||
+      IsListSection(Parent(key))) {
+    return absl::StrCat("port.", key);
+  }
+  return std::nullopt;
 }
 
 bool IsSection(absl::string_view key) {
   const std::string prefix = absl::StrCat(key, ".");
   for (const Option& option : Options()) {
-    if (absl::StartsWith(option.key, prefix)) return true;
+    if (absl::StartsWith(option.key, prefix) ||
+        absl::StartsWith(PortKey(option).value_or(""), prefix)) {
+      return true;
+    }
   }
   return false;
 }
 
 bool IsListSection(absl::string_view key) {
+  if (key == "port") return true;
+  absl::ConsumePrefix(&key, "port.");
   return key == "output.shm" || key == "output.sock";
 }
+
+constexpr char kExamplePorts[] = R"(
+# More than one interface or domain: a [[port]] table for each, instead of the
+# [[output.*]] tables above. It may have every key of [ptp], which is its default,
+# those of [phc] in [port.phc], and feeds outputs that are its own.
+#
+# [[port]]
+# interface = "eth0"
+# [[port.output.shm]]
+# unit = 2
+#
+# [[port]]
+# interface = "eth1"
+# domain = 24
+# [port.phc]
+# mode = "observe"
+# [[port.output.shm]]
+# unit = 3
+# [[port.output.sock]]
+# path = "/run/chrony.eth1.sock"
+)";
 
 std::string ExampleFile() {
   std::string text =
@@ -616,7 +651,7 @@ std::string ExampleFile() {
     absl::StrAppendFormat(&text, "# %s (%s)\n%s%s = %s\n", option.help, option.values,
                           off ? "# " : "", Leaf(option.key), shown);
   }
-  return text;
+  return absl::StrCat(text, kExamplePorts);
 }
 
 std::string OptionHelp() {
@@ -633,7 +668,16 @@ std::string OptionHelp() {
       "  for each unit, one [[output.sock]] table for each socket; without any, SHM\n"
       "  unit 2 is fed. --set output.shm.unit=12 (or .mode, or output.sock.path) "
       "leaves\n"
-      "  one table in that list.\n");
+      "  one table in that list.\n"
+      "\n"
+      "  More than one interface or domain: one [[port]] table for each, at most ",
+      kMostPorts,
+      ". It\n"
+      "  may have the keys of [ptp] (interface, domain, ...), those of [phc] in\n"
+      "  [port.phc], and needs outputs of its own, [[port.output.shm]] or\n"
+      "  [[port.output.sock]]; then there is no [[output.shm]] or [[output.sock]].\n"
+      "  [ptp] and [phc] are the ports' defaults; everything else is common to them.\n"
+      "  --set changes those defaults and what is common, not a [[port]] table.\n");
   return text;
 }
 

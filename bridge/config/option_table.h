@@ -53,9 +53,15 @@ struct Option {
 
 // In the order of the example file.
 std::span<const Option> Options();
+// By its key, or by that in a [[port]] table, where it sets and gets the same fields.
 const Option* FindOption(absl::string_view key);
 
-// Keys of tables: "ptp", ..., "output.shm". List tables repeat ([[output.shm]]).
+// Where the option stands in a [[port]] table: "port.domain" for ptp.domain,
+// "port.phc.mode", "port.output.shm.unit". Nothing: it is common to all ports.
+std::optional<std::string> PortKey(const Option& option);
+
+// Keys of tables: "ptp", ..., "output.shm", "port.phc". List tables repeat
+// ([[output.shm]], [[port]]).
 bool IsSection(absl::string_view key);
 bool IsListSection(absl::string_view key);
 

@@ -186,8 +186,7 @@ TEST(LoadConfig, RefusesWhatThisVersionDoesNotDoAndSaysSo) {
                                                          "\" is not in this version")),
                                   HasSubstr("use \"client\""))));
   }
-  for (const char* section :
-       {"[grandmaster]", "[gnss]", "[companion]", "[ebpf]", "[[port]]"}) {
+  for (const char* section : {"[grandmaster]", "[gnss]", "[companion]", "[ebpf]"}) {
     EXPECT_THAT(Errors(WithInterface(absl::StrCat(section, "\nenable = 1"))),
                 ElementsAre(HasSubstr("unknown key")))
         << section;
@@ -352,6 +351,222 @@ TEST(LoadConfig, ReportsASetThatIsNone) {
   EXPECT_THAT(Errors(kInterface, {"ptp.domain=3\n[utc]\npin=37"}), SizeIs(1));
 }
 
+// ---- Several ports.
+
+constexpr char kTwoPorts[] = R"([ptp]
+delay = "p2p"
+domain = 5
+[[port]]
+interface = "eth0"
+[[port.output.shm]]
+unit = 2
+[[port]]
+interface = "eth1"
+domain = 24
+[port.phc]
+mode = "observe"
+device = "/dev/ptp3"
+[[port.output.shm]]
+unit = 3
+mode = 0o666
+[[port.output.sock]]
+path = "/run/chrony.eth1.sock"
+[output]
+max_error = "50us"
+)";
+
+// A file of two ports that are good but for what is written into the second one.
+std::vector<std::string> ErrorsOfASecondPort(std::string text,
+                                             std::vector<std::string> sets = {}) {
+  return Errors(absl::StrCat("[[port]]\ninterface = \"eth0\"\n[[port.output.shm]]\n"
+                             "unit = 2\n[[port]]\n",
+                             text),
+                std::move(sets));
+}
+
+TEST(PortConfigs, IsTheConfigurationItselfWithoutPorts) {
+  const Config config = Good(kInterface);
+  const auto configs = PortConfigs(config);
+  ASSERT_THAT(configs, SizeIs(1));
+  EXPECT_EQ(ConfigText(configs[0]), ConfigText(config));
+}
+
+TEST(PortConfigs, OverridesPtpAndPhcAndHasOutputsOfItsOwn) {
+  const auto configs = PortConfigs(Good(kTwoPorts));
+  ASSERT_THAT(configs, SizeIs(2));
+  for (const Config& config : configs) {
+    EXPECT_THAT(config.ports, IsEmpty());
+    EXPECT_EQ(config.ptp.delay, DelayChoice::kP2P);
+    EXPECT_EQ(config.output.max_error, TimeDelta::FromMicros(50));
+    ASSERT_THAT(config.output.shm, SizeIs(1));
+  }
+  EXPECT_EQ(configs[0].ptp.interface, "eth0");
+  EXPECT_EQ(configs[0].ptp.domain, 5);
+  EXPECT_EQ(configs[0].phc.mode, PhcMode::kDiscipline);
+  EXPECT_EQ(configs[0].output.shm[0].unit, 2);
+  EXPECT_THAT(configs[0].output.sock, IsEmpty());
+  EXPECT_EQ(configs[1].ptp.interface, "eth1");
+  EXPECT_EQ(configs[1].ptp.domain, 24);
+  EXPECT_EQ(configs[1].phc.mode, PhcMode::kObserve);
+  EXPECT_EQ(configs[1].phc.device, "/dev/ptp3");
+  EXPECT_EQ(configs[1].output.shm[0].unit, 3);
+  EXPECT_EQ(configs[1].output.shm[0].mode, 0666);
+  ASSERT_THAT(configs[1].output.sock, SizeIs(1));
+  EXPECT_EQ(configs[1].output.sock[0].path, "/run/chrony.eth1.sock");
+}
+
+TEST(PortConfigs, AreWhatATraceKeepsOfEachPort) {
+  for (const Config& config : PortConfigs(Good(kTwoPorts))) {
+    EXPECT_EQ(ConfigText(Good(ConfigText(config))), ConfigText(config));
+  }
+}
+
+TEST(Ports, TakeWhatSetSaysOfPtpAsTheirDefault) {
+  const auto configs =
+      PortConfigs(Good(kTwoPorts, {"ptp.domain=7", "output.max_error=9us"}));
+  ASSERT_THAT(configs, SizeIs(2));
+  EXPECT_EQ(configs[0].ptp.domain, 7);
+  EXPECT_EQ(configs[1].ptp.domain, 24);  // Its own.
+  EXPECT_EQ(configs[0].output.max_error, TimeDelta::FromMicros(9));
+}
+
+TEST(Ports, SayWhereToWriteWhatSetCannotReach) {
+  EXPECT_THAT(Errors(kTwoPorts, {"port.domain=7"}),
+              ElementsAre(AllOf(HasSubstr("does not reach into a [[port]]"),
+                                HasSubstr("into the file"))));
+  EXPECT_THAT(Errors(kTwoPorts, {"ptp.interface=eth2"}),
+              ElementsAre(AllOf(StartsWith("--set ptp.interface=eth2: no effect"),
+                                HasSubstr("every [[port]] has its own interface"))));
+  EXPECT_THAT(
+      Errors(kTwoPorts, {"output.shm.unit=7"}),
+      ElementsAre(AllOf(StartsWith("--set output.shm.unit=7: output.shm beside"),
+                        HasSubstr("[[port.output.shm]], below"))));
+}
+
+TEST(Ports, DoNotGoWithOutputsOutsideOfThem) {
+  EXPECT_THAT(
+      Errors(absl::StrCat(kTwoPorts,
+                          "[[output.shm]]\nunit = 12\n[[output.sock]]\n"
+                          "path = \"/run/x.sock\"\n")),
+      ElementsAre(AllOf(StartsWith("f.toml:22:8: output.shm beside [[port]]"),
+                        HasSubstr("[[port.output.shm]], below the [[port]]")),
+                  AllOf(StartsWith("f.toml:24:8: output.sock beside [[port]]"),
+                        HasSubstr("[[port.output.sock]], below the [[port]]"))));
+}
+
+TEST(Ports, NeedAnInterfaceAndAnOutputEach) {
+  EXPECT_THAT(ErrorsOfASecondPort(""),
+              ElementsAre(StartsWith("f.toml:5:1: this port has no interface"),
+                          AllOf(StartsWith("f.toml:5:1: this port has no output"),
+                                HasSubstr("[[port.output.shm]]"))));
+  // The interface of [ptp] is the default.
+  EXPECT_THAT(ErrorsOfASecondPort("domain = 1\n[port.phc]\nmode = \"observe\"\n"
+                                  "[[port.output.shm]]\nunit = 3\n",
+                                  {"ptp.interface=eth0"}),
+              IsEmpty());
+}
+
+TEST(Ports, MayNotFeedOneOutputTwice) {
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.shm]]\n"),
+              ElementsAre(AllOf(StartsWith("f.toml:7:1: unit 2 is given twice"),
+                                HasSubstr("[[port.output.shm]] for each"))));
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.sock]]\npath = "
+                                  "\"/x\"\n[[port]]\ninterface = \"eth2\"\n"
+                                  "[[port.output.sock]]\npath = \"/x\"\n"),
+              ElementsAre(StartsWith("f.toml:12:8: path \"/x\" is given twice")));
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.sock]]\n"),
+              ElementsAre(StartsWith("f.toml:7:1: an output.sock without a path")));
+}
+
+TEST(Ports, DifferInInterfaceOrDomain) {
+  constexpr char kOutput[] = "[[port.output.shm]]\nunit = 3\n";
+  EXPECT_THAT(
+      ErrorsOfASecondPort(absl::StrCat("interface = \"eth0\"\n", kOutput)),
+      ElementsAre(AllOf(StartsWith("f.toml:6:13: domain 0 on eth0 is given twice"),
+                        HasSubstr("differ in interface or in domain"))));
+  EXPECT_THAT(
+      ErrorsOfASecondPort(absl::StrCat("interface = \"eth1\"\ndomain = 0\n", kOutput)),
+      IsEmpty());
+}
+
+TEST(Ports, OfOneInterfaceAgreeOnTimestamping) {
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth0\"\ndomain = 1\ntimestamping = "
+                                  "\"software\"\n[[port.output.shm]]\nunit = 3\n"),
+              ElementsAre(StartsWith(
+                  "f.toml:8:16: ports on eth0 disagree about timestamping")));
+}
+
+TEST(Ports, DoNotSteerOneHardwareClockTogether) {
+  constexpr char kSecond[] =
+      "interface = \"eth0\"\ndomain = 1\n[[port.output.shm]]\nunit = 3\n";
+  EXPECT_THAT(ErrorsOfASecondPort(kSecond),
+              ElementsAre(AllOf(StartsWith("f.toml:5:1: two ports would steer one"),
+                                HasSubstr("mode = \"observe\" in [port.phc]"))));
+  EXPECT_THAT(ErrorsOfASecondPort(kSecond, {"phc.mode=observe"}), IsEmpty());
+  EXPECT_THAT(ErrorsOfASecondPort(kSecond, {"ptp.timestamping=software"}), IsEmpty());
+  // Named, a clock may be that of two interfaces.
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.shm]]\n"
+                                  "unit = 3\n",
+                                  {"phc.device=/dev/ptp0"}),
+              ElementsAre(HasSubstr("two ports would steer one")));
+}
+
+TEST(Ports, AreAtMostEight) {
+  const auto ports = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      absl::StrAppend(&text, "[[port]]\ninterface = \"eth", i,
+                      "\"\n[[port.output.shm]]\nunit = ", i, "\n");
+    }
+    return text;
+  };
+  EXPECT_THAT(Good(ports(8)).ports, SizeIs(8));
+  EXPECT_THAT(Errors(ports(10)),
+              ElementsAre(StartsWith("f.toml:33:1: 10 ports are too many")));
+}
+
+TEST(Ports, ReportMistakesAtTheirPlaceWithAllOthers) {
+  EXPECT_THAT(
+      ErrorsOfASecondPort("interface = \"eth1\"\ndomian = 3\nmode = \"observe\"\n"
+                          "rate = 2\ndelay = 4\nsocket = 1\nzz = 1\n[port.phc]\n"
+                          "mode = \"x\"\n[port.utc]\npin = 40\n[[port.output.shm]]\n"
+                          "unit = 218\n[ptp]\ndomain = 300\n"),
+      ElementsAre(HasSubstr("did you mean port.domain?"),
+                  HasSubstr("did you mean port.phc.mode?"),
+                  AllOf(StartsWith("f.toml:9:1: unknown key port.rate"),
+                        HasSubstr("output.rate is common to all ports")),
+                  StartsWith("f.toml:10:9: delay must be a word"),
+                  HasSubstr("status.socket is common to all ports"),
+                  HasSubstr("explain options"),
+                  StartsWith("f.toml:14:8: mode \"x\" is not known"),
+                  HasSubstr("utc is common to all ports: outside of [[port]]"),
+                  StartsWith("f.toml:18:8: unit 218 is out of range"),
+                  StartsWith("f.toml:20:10: domain 300 is out of range")));
+}
+
+TEST(Ports, AreSuggestedWhereTheirNameIsAlmostRight) {
+  EXPECT_THAT(Errors(WithInterface("[[ports]]\ndomain = 3")),
+              ElementsAre(HasSubstr("did you mean port?")));
+  EXPECT_THAT(
+      ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.shm]]\nunit = 3\n"
+                          "[port.ptp]\ndomain = 3\n"),
+      ElementsAre(AllOf(HasSubstr("unknown key port.ptp"),
+                        HasSubstr("stand in [[port]] itself"))));
+}
+
+TEST(Ports, AreAListOfTables) {
+  for (const char* text :
+       {"port = 3", "port = []", "port = [1]", "[port]\ndomain = 3"}) {
+    EXPECT_THAT(Errors(text), ElementsAre(AllOf(HasSubstr("port is a list of tables"),
+                                                HasSubstr("[[port]]"))))
+        << text;
+  }
+  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\nphc = 3\n[port.output]\n"
+                                  "shm = 3\n"),
+              ElementsAre(HasSubstr("port.phc is a section"),
+                          HasSubstr("port.output.shm is a list of tables")));
+}
+
 // ---- ConfigText.
 
 TEST(ConfigText, IsEmptyButForTheOutputsOfADefaultConfiguration) {
@@ -393,6 +608,25 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
   EXPECT_EQ(again.output.sock[1].path, config.output.sock[1].path);
 }
 
+TEST(ConfigText, GivesTheSamePortsAgainAlsoWhereTheyTakeBackWhatPtpSays) {
+  const Config config = Good(absl::StrCat(
+      "[phc]\ndevice = \"/dev/ptp1\"\n", kTwoPorts,
+      "[[port]]\ninterface = \"eth1\"\ndomain = 0\ndelay = \"e2e\"\n"
+      "phc = {device = \"auto\"}\n[[port.output.sock]]\npath = \"/run/x.sock\"\n"));
+  const Config again = Good(ConfigText(config));
+  EXPECT_EQ(ConfigText(again), ConfigText(config));
+  const auto before = PortConfigs(config);
+  const auto after = PortConfigs(again);
+  ASSERT_THAT(before, SizeIs(3));
+  ASSERT_THAT(after, SizeIs(3));
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(ConfigText(after[i]), ConfigText(before[i]));
+  }
+  EXPECT_EQ(after[2].phc.device, "auto");
+  EXPECT_EQ(after[2].ptp.domain, 0);
+  EXPECT_THAT(DescribeChanges(config, again), IsEmpty());
+}
+
 TEST(LoadConfig, DoesWithoutALeapFileWhenItIsEmpty) {
   EXPECT_EQ(Good("[ptp]\ninterface = \"eth0\"\n[utc]\nleap_file = \"\"").utc.leap_file,
             "");
@@ -410,6 +644,28 @@ TEST(DescribeChanges, NamesEachKeyThatDiffers) {
       ElementsAre("ptp.domain: 0 -> 24", "utc.policy: \"agree\" -> \"pin\"",
                   "utc.pin: (none) -> 37", "output.max_error: \"1ms\" -> \"2ms\"",
                   "outputs: shm 2 mode 0o600 -> shm 12 mode 0o600"));
+}
+
+TEST(DescribeChanges, NamesThePort) {
+  const Config before = Good(kTwoPorts);
+  const Config after =
+      Good(absl::StrCat(kTwoPorts,
+                        "[[port]]\ninterface = \"eth2\"\n[[port.output.shm]]\n"
+                        "unit = 4\n"),
+           {"ptp.domain=6", "output.rate=2"});
+  EXPECT_THAT(DescribeChanges(before, after),
+              ElementsAre("port 1: ptp.domain: 5 -> 6", "output.rate: 1 -> 2",
+                          "port 3: (none) -> eth2 domain 6, shm 4 mode 0o600"));
+  EXPECT_THAT(DescribeChanges(after, before),
+              ElementsAre("port 1: ptp.domain: 6 -> 5", "output.rate: 2 -> 1",
+                          "port 3: eth2 domain 6, shm 4 mode 0o600 -> (none)"));
+}
+
+TEST(DescribeChanges, SeesNoneWhereTheOnlyPortMovesIntoATable) {
+  EXPECT_THAT(
+      DescribeChanges(Good(kInterface), Good("[[port]]\ninterface = \"eth0\"\n"
+                                             "[[port.output.shm]]\nunit = 2\n")),
+      IsEmpty());
 }
 
 }  // namespace

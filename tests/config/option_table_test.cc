@@ -6,6 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "bridge/config/config_file.h"
 #include "bridge/config/nearest.h"
 
@@ -58,6 +59,39 @@ TEST(ExampleFile, NamesEveryKey) {
     EXPECT_THAT(text, HasSubstr(key.substr(key.find_last_of('.') + 1) + " = ")) << key;
   }
   EXPECT_THAT(text, HasSubstr("\n[[output.shm]]\n"));
+}
+
+TEST(ExampleFile, ShowsPortsThatAreGoodAsTheyStand) {
+  // What stands behind "# [[port]]", without its comment signs.
+  const std::string text = ExampleFile();
+  const size_t begin = text.find("# [[port]]");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string ports = absl::StrReplaceAll(
+      absl::StrReplaceAll("\n" + text.substr(begin), {{"\n#\n", "\n\n"}}),
+      {{"\n# ", "\n"}});
+  const auto loaded = LoadConfig({"ports", ports, {}});
+  ASSERT_TRUE(std::holds_alternative<Config>(loaded)) << ports;
+  EXPECT_EQ(std::get<Config>(loaded).ports.size(), 2u);
+}
+
+TEST(OptionTable, GivesAPortTheOptionsOfPtpPhcAndItsOutputs) {
+  int of_ports = 0;
+  for (const Option& option : Options()) {
+    const auto key = PortKey(option);
+    const std::string common = option.key;
+    EXPECT_EQ(key.has_value(), common.starts_with("ptp.") ||
+                                   common.starts_with("phc.") ||
+                                   common.starts_with("output.shm.") ||
+                                   common.starts_with("output.sock."))
+        << common;
+    if (!key) continue;
+    ++of_ports;
+    EXPECT_EQ(FindOption(*key), &option) << *key;
+  }
+  EXPECT_GT(of_ports, 18);
+  EXPECT_EQ(FindOption("port.domain"), FindOption("ptp.domain"));
+  EXPECT_EQ(FindOption("port.ptp.domain"), nullptr);
+  EXPECT_EQ(FindOption("port.output.rate"), nullptr);
 }
 
 TEST(Nearest, ForgivesAFewSlipsAndNoMore) {

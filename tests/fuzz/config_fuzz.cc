@@ -3,8 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "bridge/config/config_file.h"
 
@@ -30,6 +33,31 @@ void CheckRules(const bridge::Config& config) {
   }
 }
 
+// What is written of it is read as the same again.
+void CheckText(const bridge::Config& config) {
+  const std::string text = bridge::ConfigText(config);
+  const auto again = bridge::LoadConfig({"again.toml", text, {}});
+  Require(std::holds_alternative<bridge::Config>(again));
+  Require(bridge::ConfigText(std::get<bridge::Config>(again)) == text);
+  Require(bridge::DescribeChanges(config, std::get<bridge::Config>(again)).empty());
+}
+
+// Ports differ in what only one may have.
+void CheckPorts(const std::vector<bridge::Config>& ports) {
+  Require(!ports.empty() && ports.size() <= bridge::kMostPorts);
+  std::set<std::pair<std::string, int>> places;
+  std::set<int> units;
+  std::set<std::string> paths;
+  for (const bridge::Config& port : ports) {
+    CheckRules(port);
+    CheckText(port);
+    Require(port.ports.empty());
+    Require(places.insert({port.ptp.interface, port.ptp.domain}).second);
+    for (const auto& shm : port.output.shm) Require(units.insert(shm.unit).second);
+    for (const auto& sock : port.output.sock) Require(paths.insert(sock.path).second);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -41,7 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   const auto loaded = bridge::LoadConfig(source);
   if (const auto* config = std::get_if<bridge::Config>(&loaded)) {
-    CheckRules(*config);
+    CheckPorts(bridge::PortConfigs(*config));
+    CheckText(*config);
     Require(bridge::DescribeChanges(*config, *config).empty());
     (void)bridge::DescribeChanges(bridge::Config{}, *config);
     return 0;
