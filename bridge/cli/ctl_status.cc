@@ -136,6 +136,69 @@ std::string CountersText(const json& counters, absl::string_view prefix) {
   });
 }
 
+std::string Ppb(const json& object, const char* key) {
+  const json& value = At(object, key);
+  return value.is_number() ? absl::StrFormat("%+.1f ppb", value.get<double>()) : "-";
+}
+
+// What is known of the hardware clock; nothing with software time stamps.
+void PhcLines(std::string& out, const json& phc) {
+  if (!phc.is_object()) return;
+  const json& name = At(phc, "clock_name");
+  const bool observed = Text(phc, "mode") == "observe";
+  Line(out, "PHC",
+       absl::StrCat(
+           Text(phc, "device"),
+           name.is_string() ? absl::StrCat(" (", Text(phc, "clock_name"), ")") : "",
+           observed ? ", observed" : ", disciplined", ": ", Nanos(phc, "offset_ns"),
+           " from TAI, dialled ", Ppb(phc, "frequency_ppb")));
+  if (At(phc, "reading").is_string()) {
+    Line(out, "",
+         absl::StrCat(Text(phc, "reading"), " readings, window ",
+                      Nanos(phc, "window_ns"), ", each takes ", Nanos(phc, "cost_ns")));
+  }
+  for (const json& quirk : At(phc, "quirks")) {
+    if (!quirk.is_object()) continue;
+    Line(out, "",
+         Wrapped(absl::StrCat(Text(quirk, "name"), ": ", Text(quirk, "sentence")),
+                 kLabel));
+  }
+}
+
+// "eth0 (l2, domain 0, software time stamps)"
+std::string WhereText(const json& port) {
+  return absl::StrCat(Text(port, "interface"), " (", Text(port, "transport"),
+                      ", domain ", Text(port, "domain"), ", ",
+                      Text(port, "timestamping"), " time stamps)");
+}
+
+void PortLines(std::string& out, const json& port) {
+  Line(out, "state", Text(port, "state"));
+  Line(out, "grandmaster", GrandmasterText(At(port, "grandmaster")));
+  PublishingLines(out, port);
+  Line(out, "offset",
+       absl::StrCat(Nanos(port, "offset_ns"), At(port, "offset_ns").is_number()
+                                                  ? " (true time minus system time)"
+                                                  : ""));
+  Line(out, "error bound", Nanos(port, "error_bound_ns"));
+  Line(out, "jitter", Nanos(port, "jitter_ns"));
+  Line(out, "path delay", Nanos(port, "path_delay_ns"));
+  Line(out, "frequency", Ppb(port, "frequency_ppb"));
+  PhcLines(out, At(port, "phc"));
+  UtcLines(out, At(port, "utc"));
+  const char* label = "outputs";
+  for (const json& output : At(port, "outputs")) {
+    Line(out, label, OutputText(output));
+    label = "";
+  }
+  for (const char* kind : {"dropped", "withheld"}) {
+    const std::string counts =
+        CountersText(At(port, "counters"), absl::StrCat(kind, "."));
+    if (!counts.empty())
+      Line(out, kind, Wrapped(absl::StrCat("since start: ", counts), kLabel));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> StatusTable(const std::string& text) {
@@ -143,35 +206,19 @@ absl::StatusOr<std::string> StatusTable(const std::string& text) {
   if (!status.is_object()) {
     return absl::DataLossError("the answer is not a status; is it refclockd's socket?");
   }
-  std::string out = absl::StrCat(
-      "refclockd ", Text(status, "version"), ", ", Text(status, "role"), " on ",
-      Text(status, "interface"), " (", Text(status, "transport"), ", domain ",
-      Text(status, "domain"), ", ", Text(status, "timestamping"), " time stamps)\n");
-  Line(out, "state", Text(status, "state"));
-  Line(out, "grandmaster", GrandmasterText(At(status, "grandmaster")));
-  PublishingLines(out, status);
-  Line(out, "offset",
-       absl::StrCat(Nanos(status, "offset_ns"), At(status, "offset_ns").is_number()
-                                                    ? " (true time minus system time)"
-                                                    : ""));
-  Line(out, "error bound", Nanos(status, "error_bound_ns"));
-  Line(out, "jitter", Nanos(status, "jitter_ns"));
-  Line(out, "path delay", Nanos(status, "path_delay_ns"));
-  const json& frequency = At(status, "frequency_ppb");
-  Line(out, "frequency",
-       frequency.is_number() ? absl::StrFormat("%+.1f ppb", frequency.get<double>())
-                             : "-");
-  UtcLines(out, At(status, "utc"));
-  const char* label = "outputs";
-  for (const json& output : At(status, "outputs")) {
-    Line(out, label, OutputText(output));
-    label = "";
+  std::string out =
+      absl::StrCat("refclockd ", Text(status, "version"), ", ", Text(status, "role"));
+  const json& ports = At(status, "ports");
+  if (!ports.is_array()) {
+    absl::StrAppend(&out, " on ", WhereText(status), "\n");
+    PortLines(out, status);
+    return out;
   }
-  for (const char* kind : {"dropped", "withheld"}) {
-    const std::string counts =
-        CountersText(At(status, "counters"), absl::StrCat(kind, "."));
-    if (!counts.empty())
-      Line(out, kind, Wrapped(absl::StrCat("since start: ", counts), kLabel));
+  absl::StrAppend(&out, " with ", ports.size(), " ports\n");
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (!ports[i].is_object()) continue;
+    absl::StrAppend(&out, "\nport ", i + 1, " on ", WhereText(ports[i]), "\n");
+    PortLines(out, ports[i]);
   }
   return out;
 }
@@ -190,8 +237,10 @@ absl::StatusOr<std::string> SocketPath(const Arguments& arguments) {
   if (!file) return Config{}.status.socket;
   const auto text = ReadFile(*file);
   if (!text.ok()) return text.status();
+  auto loaded = LoadConfig({*file, *text, {}});
   // The interface may have been given on the daemon's command line.
-  const auto loaded = LoadConfig({*file, *text, {"ptp.interface=lo"}});
+  auto with_interface = LoadConfig({*file, *text, {"ptp.interface=lo"}});
+  if (std::holds_alternative<Config>(with_interface)) loaded = with_interface;
   if (const auto* config = std::get_if<Config>(&loaded)) return config->status.socket;
   return absl::InvalidArgumentError(
       absl::StrJoin(std::get<std::vector<ConfigError>>(loaded), "\n",

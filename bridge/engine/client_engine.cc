@@ -579,8 +579,9 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   report.interface = config_.ptp.interface;
   report.timestamping = source_.hardware() ? "hardware" : "software";
   if (source_.hardware()) {
-    report.phc_device = config_.phc.device;
-    report.phc_mode = disciplines() ? "discipline" : "observe";
+    report.phc.emplace();
+    report.phc->device = config_.phc.device;
+    report.phc->mode = disciplines() ? "discipline" : "observe";
   }
   report.transport = TransportName(config_.ptp.transport);
   report.domain = config_.ptp.domain;

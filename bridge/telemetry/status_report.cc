@@ -60,49 +60,81 @@ void Write(const StatusReport::Output& output, JsonWriter& json) {
   json.EndObject();
 }
 
-void WritePhc(const StatusReport& report, JsonWriter& json) {
+void Write(const std::optional<StatusReport::Phc>& phc, JsonWriter& json) {
   json.Key("phc");
-  if (!report.phc_device) {
+  if (!phc) {
     json.Null();
     return;
   }
   json.BeginObject();
-  json.Field("device", report.phc_device);
-  json.Field("mode", report.phc_mode);
+  json.Key("device").String(phc->device);
+  json.Key("mode").String(phc->mode);
+  json.Field("offset_ns", phc->offset_ns);
+  json.Field("frequency_ppb", phc->frequency_ppb);
+  json.Field("reading", phc->reading);
+  json.Field("window_ns", phc->window_ns);
+  json.Field("cost_ns", phc->cost_ns);
+  json.Key("quirks").BeginArray();
+  for (const StatusReport::Quirk& quirk : phc->quirks) {
+    json.BeginObject();
+    json.Key("name").String(quirk.name);
+    json.Key("sentence").String(quirk.sentence);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Field("clock_name", phc->clock_name);
   json.EndObject();
+}
+
+// The fields of one port, in an object that is open.
+void WritePort(const StatusReport& report, JsonWriter& json) {
+  json.Key("state").String(report.state);
+  json.Key("interface").String(report.interface);
+  json.Key("timestamping").String(report.timestamping);
+  json.Key("transport").String(report.transport);
+  json.Key("domain").Int(report.domain);
+  Write(report.grandmaster, json);
+  json.Field("offset_ns", report.offset_ns);
+  json.Field("path_delay_ns", report.path_delay_ns);
+  json.Field("jitter_ns", report.jitter_ns);
+  json.Field("error_bound_ns", report.error_bound_ns);
+  json.Field("frequency_ppb", report.frequency_ppb);
+  Write(report.phc, json);
+  Write(report.utc, json);
+  json.Key("publishing").Bool(report.publishing);
+  json.Field("withheld", report.withheld);
+  json.Key("outputs").BeginArray();
+  for (const StatusReport::Output& output : report.outputs) Write(output, json);
+  json.EndArray();
+  json.Key("counters").BeginObject();
+  for (const auto& [name, value] : report.counters) json.Key(name).Int(Count(value));
+  json.EndObject();
+  json.Key("rx_latency").Null();
 }
 
 }  // namespace
 
-std::string StatusReport::ToJson() const {
+std::string ToJson(std::span<const StatusReport> ports) {
   JsonWriter json;
   json.BeginObject();
-  json.Key("version").String(version);
-  json.Key("role").String(role);
-  json.Key("state").String(state);
-  json.Key("interface").String(interface);
-  json.Key("timestamping").String(timestamping);
-  json.Key("transport").String(transport);
-  json.Key("domain").Int(domain);
-  Write(grandmaster, json);
-  json.Field("offset_ns", offset_ns);
-  json.Field("path_delay_ns", path_delay_ns);
-  json.Field("jitter_ns", jitter_ns);
-  json.Field("error_bound_ns", error_bound_ns);
-  json.Field("frequency_ppb", frequency_ppb);
-  WritePhc(*this, json);
-  Write(utc, json);
-  json.Key("publishing").Bool(publishing);
-  json.Field("withheld", withheld);
-  json.Key("outputs").BeginArray();
-  for (const Output& output : outputs) Write(output, json);
-  json.EndArray();
-  json.Key("counters").BeginObject();
-  for (const auto& [name, value] : counters) json.Key(name).Int(Count(value));
-  json.EndObject();
-  json.Key("rx_latency").Null();
+  json.Key("version").String(ports.front().version);
+  json.Key("role").String(ports.front().role);
+  WritePort(ports.front(), json);
+  if (ports.size() > 1) {
+    json.Key("ports").BeginArray();
+    for (const StatusReport& port : ports) {
+      json.BeginObject();
+      WritePort(port, json);
+      json.EndObject();
+    }
+    json.EndArray();
+  }
   json.EndObject();
   return json.text();
+}
+
+std::string StatusReport::ToJson() const {
+  return bridge::ToJson(std::span<const StatusReport>(this, 1));
 }
 
 }  // namespace bridge

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,23 @@ struct StatusReport {
     std::optional<bool> connected;  // sock
   };
 
+  // How the card or its driver differs from others, and what is done about it.
+  struct Quirk {
+    std::string name;
+    std::string sentence;
+  };
+  struct Phc {
+    std::string device;
+    std::string mode;                     // "discipline" or "observe"
+    std::optional<double> offset_ns;      // PHC minus TAI, by the map.
+    std::optional<double> frequency_ppb;  // As it is dialled.
+    std::optional<std::string> reading;   // "precise", "extended" or "basic"
+    std::optional<double> window_ns;      // Of the last reading.
+    std::optional<double> cost_ns;        // Of one reading, in time.
+    std::vector<Quirk> quirks;
+    std::optional<std::string> clock_name;  // The driver's own name for it.
+  };
+
   std::string version;
   std::string role;
   std::string state;
@@ -57,17 +75,21 @@ struct StatusReport {
   std::optional<double> jitter_ns;
   std::optional<double> error_bound_ns;
   std::optional<double> frequency_ppb;
-  std::optional<std::string> phc_device;
-  std::optional<std::string> phc_mode;
+  std::optional<Phc> phc;  // Nothing: software time stamps.
   UtcReport utc;
   bool publishing = false;
   std::optional<std::string> withheld;
   std::vector<Output> outputs;
   std::vector<std::pair<std::string, uint64_t>> counters;
 
-  // One line, ends without a newline. "rx_latency" is null until something
-  // measures it.
+  // As ToJson() below of this alone.
   std::string ToJson() const;
 };
+
+// The status of a daemon by its ports, of which there is at least one: the first one's
+// object, and where there are more, "ports" in it, the first included. Those have the
+// same names but "version" and "role", which are the daemon's. One line, ends without
+// a newline. "rx_latency" is null until something measures it.
+std::string ToJson(std::span<const StatusReport> ports);
 
 }  // namespace bridge

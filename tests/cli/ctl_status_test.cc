@@ -11,6 +11,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 StatusReport Report() {
   StatusReport report;
@@ -72,6 +73,62 @@ TEST(StatusTable, ShowsMeasurementsMasterAndOutputs) {
             HasSubstr("SOCK /run/x: 0 samples; chronyd does not listen")));
 }
 
+TEST(StatusTable, SaysNothingOfAHardwareClockWithSoftwareTimeStamps) {
+  EXPECT_THAT(Table(Report()), Not(HasSubstr("PHC")));
+}
+
+TEST(StatusTable, ShowsTheHardwareClockInTwoLinesAndItsQuirks) {
+  StatusReport report = Report();
+  report.phc.emplace();
+  report.phc->device = "/dev/ptp0";
+  report.phc->mode = "observe";
+  EXPECT_THAT(
+      Table(report),
+      AllOf(HasSubstr("PHC          /dev/ptp0, observed: - from TAI, dialled -\n"),
+            Not(HasSubstr("readings"))));
+  report.phc->mode = "discipline";
+  report.phc->offset_ns = -3.5;
+  report.phc->frequency_ppb = 1234.5;
+  report.phc->reading = "extended";
+  report.phc->window_ns = 420;
+  report.phc->cost_ns = 1800;
+  report.phc->quirks = {{"tx-late", "Its transmit time stamps come late."},
+                        {"starts-at-utc", "It was set to UTC by its driver."}};
+  report.phc->clock_name = "macb";
+  EXPECT_THAT(
+      Table(report),
+      HasSubstr("PHC          /dev/ptp0 (macb), disciplined: -4 ns from TAI, "
+                "dialled +1234.5 ppb\n"
+                "             extended readings, window 420 ns, each takes 1.80 "
+                "us\n"
+                "             tx-late: Its transmit time stamps come late.\n"
+                "             starts-at-utc: It was set to UTC by its driver.\n"));
+}
+
+TEST(StatusTable, ShowsEveryPortWithItsOwnReasons) {
+  std::vector<StatusReport> reports = {Report(), Report()};
+  reports[0].publishing = true;
+  reports[0].outputs = {{"shm", 2, {}, 42, 0.5, {}}};
+  reports[1].interface = "eth1";
+  reports[1].domain = 24;
+  reports[1].state = "LISTENING";
+  reports[1].withheld = "no-master";
+  reports[1].outputs = {{"shm", 3, {}, 0, {}, {}}};
+  const auto table = StatusTable(ToJson(reports));
+  ASSERT_TRUE(table.ok()) << table.status();
+  const size_t second = table->find("\nport 2 on eth1 (l2, domain 24, software time");
+  ASSERT_NE(second, std::string::npos) << *table;
+  EXPECT_THAT(
+      table->substr(0, second),
+      AllOf(StartsWith("refclockd 9.8.7, client with 2 ports\n\nport 1 on eth0"),
+            HasSubstr("state        SLAVE"), HasSubstr("publishing   yes"),
+            HasSubstr("SHM unit 2"), Not(HasSubstr("SHM unit 3"))));
+  EXPECT_THAT(table->substr(second),
+              AllOf(HasSubstr("state        LISTENING"),
+                    HasSubstr("publishing   no: no-master"), HasSubstr("SHM unit 3"),
+                    Not(HasSubstr("SHM unit 2"))));
+}
+
 TEST(StatusTable, NamesBothPartiesOfAContradiction) {
   EXPECT_THAT(
       Table(Report()),
@@ -94,6 +151,9 @@ TEST(StatusTable, SurvivesAnswersThatAreNoStatus) {
   for (
       const char* text :
       {"{}", R"({"state":3,"utc":7,"outputs":{"a":1},"counters":[1],"grandmaster":[]})",
+       R"({"ports":[1,null,{}],"phc":{"quirks":3}})", R"({"ports":{}})",
+       R"({"ports":[],"phc":{"quirks":[1,{"name":2}],"reading":"x"}})",
+       R"({"phc":{"quirks":[1,{"name":2}],"reading":"x","clock_name":4}})",
        R"({"utc":{"claims":[1,null]},"outputs":[1,"x"],"counters":{"dropped.x":"y"}})"}) {
     EXPECT_TRUE(StatusTable(text).ok()) << text;
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace bridge {
 namespace {
@@ -93,10 +94,63 @@ TEST(StatusReport, SaysNullForWhatIsNotKnownNeverZero) {
 
 TEST(StatusReport, NamesTheHardwareClockWhenThereIsOne) {
   StatusReport report = Publishing();
-  report.phc_device = "/dev/ptp0";
-  report.phc_mode = "observe";
-  EXPECT_EQ(json::parse(report.ToJson())["phc"],
-            json::parse(R"({"device": "/dev/ptp0", "mode": "observe"})"));
+  report.phc.emplace();
+  report.phc->device = "/dev/ptp0";
+  report.phc->mode = "observe";
+  EXPECT_EQ(json::parse(report.ToJson())["phc"], json::parse(R"({
+    "device": "/dev/ptp0", "mode": "observe", "offset_ns": null,
+    "frequency_ppb": null, "reading": null, "window_ns": null, "cost_ns": null,
+    "quirks": [], "clock_name": null})"));
+}
+
+TEST(StatusReport, TellsHowTheHardwareClockIsReadAndWhatIsOddAboutIt) {
+  StatusReport report = Publishing();
+  report.phc.emplace();
+  report.phc->device = "/dev/ptp1";
+  report.phc->mode = "discipline";
+  report.phc->offset_ns = -3.5;
+  report.phc->frequency_ppb = 1234.5;
+  report.phc->reading = "extended";
+  report.phc->window_ns = 420;
+  report.phc->cost_ns = 1800;
+  report.phc->quirks = {{"reset-on-link", "The clock is reset when the link changes."}};
+  report.phc->clock_name = "igb 0000:00:02.0";
+  EXPECT_EQ(json::parse(report.ToJson())["phc"], json::parse(R"({
+    "device": "/dev/ptp1", "mode": "discipline", "offset_ns": -3.5,
+    "frequency_ppb": 1234.5, "reading": "extended", "window_ns": 420.0,
+    "cost_ns": 1800.0, "quirks": [{"name": "reset-on-link",
+      "sentence": "The clock is reset when the link changes."}],
+    "clock_name": "igb 0000:00:02.0"})"));
+}
+
+TEST(ToJson, OfOnePortIsThatPort) {
+  const std::vector<StatusReport> one = {Publishing()};
+  EXPECT_EQ(ToJson(one), Publishing().ToJson());
+  EXPECT_FALSE(json::parse(ToJson(one)).contains("ports"));
+}
+
+TEST(ToJson, OfSeveralPortsIsTheFirstWithAListOfAll) {
+  std::vector<StatusReport> reports = {Publishing(), Publishing()};
+  reports[1].interface = "eth1";
+  reports[1].domain = 44;
+  reports[1].publishing = false;
+  reports[1].withheld = "no-master";
+  reports[1].offset_ns.reset();
+  json read = json::parse(ToJson(reports));
+
+  const json ports = read["ports"];
+  ASSERT_EQ(ports.size(), 2u);
+  read.erase("ports");
+  EXPECT_EQ(read, json::parse(reports[0].ToJson()));
+  for (size_t i = 0; i < 2; ++i) {
+    // The names are those of the whole, but for what is the daemon's.
+    json expected = json::parse(reports[i].ToJson());
+    expected.erase("version");
+    expected.erase("role");
+    EXPECT_EQ(ports[i], expected);
+  }
+  EXPECT_NE(ports[0], ports[1]);
+  EXPECT_EQ(ToJson(reports).find('\n'), std::string::npos);
 }
 
 }  // namespace
