@@ -6,72 +6,102 @@
 namespace bridge {
 namespace {
 
-// No crystal is off by more, and none changes by more from one reading to the next.
+// Two crystals, and whatever was dialled before we came.
 constexpr double kUnknownRate = 1e-3;
+// Once known, a rate changes by temperature: by some 20 ns/s^2 when a machine warms up,
+// and by this altogether.
+constexpr double kRestless = 1e-6;
+constexpr double kWarming = 1e-7;  // Per second.
 constexpr double kWander = 20e-6;
-// A rate over less than this is mostly the windows' noise.
-constexpr TimeDelta kRateBase = TimeDelta::FromSeconds(2);
+// A base line grows until the windows at its ends are worth less than this, ...
+constexpr double kGoodRate = 1e-6;
+constexpr TimeDelta kShortestBase = TimeDelta::FromSeconds(2);
+// ... but a rate of long ago is of no use.
+constexpr TimeDelta kLongestBase = TimeDelta::FromSeconds(60);
 constexpr TimeDelta kResolution = TimeDelta::FromMicros(1);
 // A transmit stamp may take 100 ms; a step by somebody else is a second, mostly.
 constexpr TimeDelta kOldestStamp = TimeDelta::FromMillis(500);
 constexpr TimeDelta kFuture = TimeDelta::FromMillis(1);
+// Of a step of our own: through a slow bus, reading, adding and writing takes
+// milliseconds. A window of half of this or more hides it, and the reading is
+// then the better guess.
+constexpr TimeDelta kMostInexact = TimeDelta::FromMillis(50);
+constexpr TimeDelta kInexact = TimeDelta::FromMicros(5);
 
-TimeDelta Scaled(TimeDelta span, double factor) {
-  return span + TimeDelta::FromNanosDouble(span.NanosDouble() * (factor - 1));
+TimeDelta Stretched(TimeDelta span, double excess) {
+  return span + TimeDelta::FromNanosDouble(span.NanosDouble() * excess);
 }
 
 }  // namespace
 
 PhcTimeBase::Verdict PhcTimeBase::AddReading(PhcTime phc, RawTime raw,
                                              TimeDelta window) {
-  const Reading reading{phc, raw, window};
+  if (last_ && raw <= last_->raw) return Verdict::kWide;
   const bool wide = Wide(window);
   if (!last_) {
-    StartEra(reading, LocalTime() + raw.SinceEpoch());
+    StartEra(phc, LocalTime() + raw.SinceEpoch(), raw, window);
     return Verdict::kGood;
   }
-  const TimeDelta off = Deviation(reading);
-  if (own_step_) {
-    own_step_ = false;
-    if (off.Abs() > window + last_->window) {
-      // It went further than it was told to, by `off`.
-      segments_[count_ - 1].phc = segments_[count_ - 1].phc + off;
-    }
-    last_ = reading;
-    return Verdict::kGood;
-  }
-  if (off.Abs() > Tolerance(reading)) {
+  const PhcTime expected = *Predict(raw);
+  const TimeDelta off = phc - expected;
+  const TimeDelta tolerance = Uncertainty(raw) + window;
+  if (off.Abs() > tolerance + (own_step_ ? kMostInexact : TimeDelta())) {
     era_ = era_.Next();
-    StartEra(reading, CarryReading(*Predict(raw)));
+    StartEra(phc, CarryReading(expected), raw, window);
+    IgnoreBefore(expected, phc);
     return Verdict::kStepped;
   }
   if (wide) return Verdict::kWide;
+  if (own_step_) return MeasureOwnStep(off, {CarryReading(expected), raw, window});
+  const Reading reading{CarryReading(phc), raw, window};
   LearnRate(reading);
   last_ = reading;
   return Verdict::kGood;
 }
 
-// From where it was expected to where it is.
-TimeDelta PhcTimeBase::Deviation(const Reading& reading) const {
-  return reading.phc - *Predict(reading.raw);
+// The step went further than it was told to, by `off`. `reading`: as expected.
+PhcTimeBase::Verdict PhcTimeBase::MeasureOwnStep(TimeDelta off,
+                                                 const Reading& reading) {
+  own_step_ = false;
+  const TimeDelta noise = (reading.window + last_->window).Half();
+  if (off.Abs() > std::min(noise, kInexact)) {
+    for (size_t i = 0; i < count_; ++i) segments_[i].phc = segments_[i].phc + off;
+    first_stamp_ = first_stamp_ + std::max(off, TimeDelta());
+  }
+  last_ = reading;
+  return Verdict::kGood;
 }
 
-TimeDelta PhcTimeBase::Tolerance(const Reading& reading) const {
-  const double elapsed = (reading.raw - last_->raw).NanosDouble();
-  const double rate_error = rate_error_ ? kWander + *rate_error_ : kUnknownRate;
-  return kResolution + reading.window + last_->window +
-         TimeDelta::FromNanosDouble(elapsed * rate_error);
+double PhcTimeBase::RateUncertainty(RawTime at) const {
+  if (!rate_error_) return kUnknownRate;
+  const double age = (at - rate_at_).SecondsDouble();
+  return std::min(kUnknownRate,
+                  *rate_error_ + std::min(kRestless + kWarming * age, kWander));
 }
 
+// Of what the PHC is expected to show at `at`.
+TimeDelta PhcTimeBase::Uncertainty(RawTime at) const {
+  const double elapsed = std::max(0.0, (at - last_->raw).NanosDouble());
+  return kResolution + last_->window +
+         TimeDelta::FromNanosDouble(elapsed * RateUncertainty(at));
+}
+
+// Windows decide how long a base line has to be: a few seconds, or, where reading takes
+// milliseconds, a minute.
 void PhcTimeBase::LearnRate(const Reading& reading) {
   if (!rate_from_) rate_from_ = last_;
   const TimeDelta base = reading.raw - rate_from_->raw;
-  if (base < kRateBase) return;
-  const TimeDelta local = CarryReading(reading.phc) - CarryReading(rate_from_->phc);
-  rate_ = (local - base).NanosDouble() / base.NanosDouble();
-  rate_error_ =
+  const double error =
       (reading.window + rate_from_->window).NanosDouble() / base.NanosDouble();
-  rate_from_ = reading;
+  const bool last_word =
+      base >= kLongestBase || (base >= kShortestBase && error < kGoodRate);
+  if (error < RateUncertainty(reading.raw) || (last_word && error < kUnknownRate)) {
+    rate_ =
+        (reading.local - rate_from_->local - base).NanosDouble() / base.NanosDouble();
+    rate_error_ = error;
+    rate_at_ = rate_from_->raw + base.Half();
+  }
+  if (last_word) rate_from_ = reading;
 }
 
 bool PhcTimeBase::Wide(TimeDelta window) {
@@ -83,10 +113,12 @@ bool PhcTimeBase::Wide(TimeDelta window) {
   return window > *median + *median;
 }
 
-void PhcTimeBase::StartEra(const Reading& reading, LocalTime local) {
+void PhcTimeBase::StartEra(PhcTime phc, LocalTime local, RawTime raw,
+                           TimeDelta window) {
   count_ = 0;
-  Append({reading.phc, local, frequency_});
-  last_ = reading;
+  Append({phc, local, frequency_});
+  first_stamp_ = phc - kOldestStamp;
+  last_ = Reading{local, raw, window};
   rate_from_.reset();
   rate_error_.reset();
   own_step_ = false;
@@ -101,49 +133,59 @@ void PhcTimeBase::Append(const Segment& segment) {
 }
 
 void PhcTimeBase::OnFrequency(PhcTime at, double ppb) {
+  if (count_ > 0) {
+    // A prediction may be a little earlier than the one before it.
+    const PhcTime from = std::max(at, segments_[count_ - 1].phc);
+    Append({from, CarryReading(from), ppb * 1e-9});
+  }
   frequency_ = ppb * 1e-9;
-  if (count_ > 0) Append({at, CarryReading(at), frequency_});
 }
 
 void PhcTimeBase::OnStep(PhcTime before, TimeDelta by) {
   if (count_ == 0) return;
-  // One segment remains: what an older stamp means can't be told any more.
   const Segment after{before + by, CarryReading(before), frequency_};
   count_ = 0;
   Append(after);
-  last_->phc = last_->phc + by;
-  if (rate_from_) rate_from_->phc = rate_from_->phc + by;
+  IgnoreBefore(before, after.phc);
   own_step_ = true;
 }
 
-// The newest that had begun; the oldest for older stamps.
-const PhcTimeBase::Segment& PhcTimeBase::SegmentOf(PhcTime stamp) const {
-  size_t i = count_ - 1;
-  while (i > 0 && segments_[i].phc > stamp) --i;
-  return segments_[i];
+// After a step back the PHC shows for a second time what it has shown already. Beyond
+// kOldestStamp the old ones are in the future, and refused as that.
+void PhcTimeBase::IgnoreBefore(PhcTime before, PhcTime after) {
+  first_stamp_ =
+      before - after > kOldestStamp + kFuture ? after : std::max(before, after);
 }
 
+// From the newest segment that had begun; from the oldest before it.
 LocalTime PhcTimeBase::CarryReading(PhcTime reading) const {
-  const Segment& segment = SegmentOf(reading);
-  return segment.local + Scaled(reading - segment.phc, 1 / (1 + segment.frequency));
+  size_t i = count_ - 1;
+  while (i > 0 && segments_[i].phc > reading) --i;
+  const Segment& segment = segments_[i];
+  return segment.local +
+         Stretched(reading - segment.phc, -segment.frequency / (1 + segment.frequency));
 }
 
 std::optional<LocalTime> PhcTimeBase::Carry(PhcTime stamp, RawTime now) const {
-  if (!last_) return std::nullopt;
+  if (!last_ || stamp < first_stamp_) return std::nullopt;
   const TimeDelta age = *Predict(now) - stamp;
-  if (age > kOldestStamp || age < -kFuture) return std::nullopt;
+  const TimeDelta uncertain = Uncertainty(now);
+  if (age > kOldestStamp + uncertain || age + kFuture + uncertain < TimeDelta()) {
+    return std::nullopt;
+  }
   return CarryReading(stamp);
 }
 
 PhcTime PhcTimeBase::Shown(LocalTime local) const {
-  const Segment& newest = Newest();
-  return newest.phc + Scaled(local - newest.local, 1 + newest.frequency);
+  size_t i = count_ - 1;
+  while (i > 0 && segments_[i].local > local) --i;
+  const Segment& segment = segments_[i];
+  return segment.phc + Stretched(local - segment.local, segment.frequency);
 }
 
 std::optional<PhcTime> PhcTimeBase::Predict(RawTime raw) const {
   if (!last_) return std::nullopt;
-  const LocalTime then = CarryReading(last_->phc);
-  return Shown(then + Scaled(raw - last_->raw, 1 + rate_));
+  return Shown(last_->local + Stretched(raw - last_->raw, rate_));
 }
 
 double PhcTimeBase::frequency_ppb() const { return frequency_ * 1e9; }

@@ -26,7 +26,8 @@ class PhcTimeBase {
  public:
   enum class Verdict {
     kGood,
-    kWide,     // Its window is over twice the running median: not used.
+    kWide,     // Its window is over twice the running median, or it doesn't advance
+               // CLOCK_MONOTONIC_RAW: not used.
     kStepped,  // Somebody else stepped the PHC (or changed its rate by more than any
                // crystal does): a new era, and nothing of the old one is worth
                // anything.
@@ -40,16 +41,18 @@ class PhcTimeBase {
   // crystal: as dialled, absolute, not a difference. Before the first call 0.
   void OnFrequency(PhcTime at, double ppb);
   // We stepped it: it showed `before`, and about `before + by` then. How far it really
-  // went, the next reading says: many drivers read, add and write.
+  // went, the next reading says: many drivers read, add and write. Up to 50 ms of that
+  // are put right; more is a step by somebody else.
   void OnStep(PhcTime before, TimeDelta by);
 
   // The local time of a stamp. Nothing before the first reading, and for a stamp that
   // can't be of this era: further than half a second before `now`, later than it, or
-  // from before a step.
+  // perhaps from before a step.
   std::optional<LocalTime> Carry(PhcTime stamp, RawTime now) const;
-  // The local time of a reading of this era, however old.
+  // The local time of a reading of this era, at most 16 frequencies ago.
   LocalTime CarryReading(PhcTime reading) const;
-  // What the PHC shows at `local`, as it is steered now.
+  // What the PHC showed or shows at `local`; before our last step: what it would have
+  // shown, had it been stepped by then.
   PhcTime Shown(LocalTime local) const;
   // What it shows when CLOCK_MONOTONIC_RAW shows `raw`: to date an adjustment. Nothing
   // before the first reading.
@@ -68,31 +71,35 @@ class PhcTimeBase {
     LocalTime local;
     double frequency = 0;  // Dimensionless.
   };
+  // Of the local clock and CLOCK_MONOTONIC_RAW: neither is ever stepped, so what is
+  // done to the PHC leaves a reading as it is.
   struct Reading {
-    PhcTime phc;
+    LocalTime local;
     RawTime raw;
     TimeDelta window;
   };
   static constexpr size_t kSegments = 16;
   static constexpr size_t kWindows = 15;
 
-  const Segment& SegmentOf(PhcTime stamp) const;
-  const Segment& Newest() const { return segments_[count_ - 1]; }
   void Append(const Segment& segment);
-  void StartEra(const Reading& reading, LocalTime local);
+  void StartEra(PhcTime phc, LocalTime local, RawTime raw, TimeDelta window);
+  Verdict MeasureOwnStep(TimeDelta off, const Reading& reading);
+  void IgnoreBefore(PhcTime before, PhcTime after);
   bool Wide(TimeDelta window);
-  TimeDelta Deviation(const Reading& reading) const;
-  TimeDelta Tolerance(const Reading& reading) const;
+  double RateUncertainty(RawTime at) const;
+  TimeDelta Uncertainty(RawTime at) const;
   void LearnRate(const Reading& reading);
 
   Era era_;
-  std::array<Segment, kSegments> segments_{};  // Oldest first.
+  std::array<Segment, kSegments> segments_{};  // Oldest first, since the last step.
   size_t count_ = 0;
+  PhcTime first_stamp_;  // An earlier one may be from before a step.
   std::optional<Reading> last_;
   std::optional<Reading> rate_from_;  // Where the rate's base line begins.
   // d(local)/d(raw) - 1, and how far it may be off; nothing until learnt.
   double rate_ = 0;
   std::optional<double> rate_error_;
+  RawTime rate_at_;        // The middle of the base line it was learnt on.
   bool own_step_ = false;  // The next reading says how far it went.
   std::array<TimeDelta, kWindows> windows_{};
   size_t windows_seen_ = 0;
