@@ -5,7 +5,8 @@
 // time constant is one line. The published sample never waits for it.
 //
 // Start: one step when the map is there, the rate once it is known to 0.1 ppm, then
-// one more step; after that slewing only, but for errors that no slew would mend.
+// one more step, neither of them for trifles; after that slewing only, but for errors
+// that the fastest slew would take over 20 s for.
 // Pure.
 #pragma once
 
@@ -35,7 +36,7 @@ using PhcCommand = std::variant<StepPhc, SetPhcFrequency>;
 class PhcServo {
  public:
   struct Settings {
-    double max_ppb = 500'000;  // The driver's max_adj, at most this.
+    double max_ppb = 500'000;  // The driver's max_adj, at most this; over 0.
   };
   struct Input {
     TimeDelta offset;        // PHC - TAI by the map, now.
