@@ -98,21 +98,25 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
   const auto line = [&text](const char* what, const std::string& value) {
     absl::StrAppendFormat(&text, "  %-9s %s\n", what, value);
   };
+  for (const Config& port : PortConfigs(config)) {
+    const auto shown = [&port](absl::string_view key) { return Shown(key, port); };
+    line("follows",
+         absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface, " (",
+                      shown("ptp.transport"), ", ", shown("ptp.delay"),
+                      ", time stamps: ", shown("ptp.timestamping"), ")"));
+    line("masters",
+         port.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
+    for (const Config::Shm& shm : port.output.shm) {
+      line("feeds", absl::StrFormat("NTP SHM unit %d, mode %04o", shm.unit, shm.mode));
+    }
+    for (const Config::Sock& sock : port.output.sock) {
+      line("feeds", absl::StrCat("chrony SOCK ", sock.path));
+    }
+  }
   const auto shown = [&config](absl::string_view key) { return Shown(key, config); };
-  line("follows", absl::StrCat("PTP domain ", shown("ptp.domain"), " on ",
-                               config.ptp.interface, " (", shown("ptp.transport"), ", ",
-                               shown("ptp.delay"), ", software time stamps)"));
-  line("masters",
-       config.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
   line("TAI-UTC", absl::StrCat("policy ", shown("utc.policy"),
                                config.utc.pin ? absl::StrCat(" ", *config.utc.pin) : "",
                                ", leap file ", config.utc.leap_file));
-  for (const Config::Shm& shm : config.output.shm) {
-    line("feeds", absl::StrFormat("NTP SHM unit %d, mode %04o", shm.unit, shm.mode));
-  }
-  for (const Config::Sock& sock : config.output.sock) {
-    line("feeds", absl::StrCat("chrony SOCK ", sock.path));
-  }
   line("withholds",
        absl::StrCat("what may be wrong by more than ", shown("output.max_error")));
   line("status", config.status.socket);

@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "bridge/base/utf8.h"
 #include "bridge/config/nearest.h"
 #include "bridge/config/option_table.h"
 #include "toml++/toml.h"
@@ -372,6 +373,7 @@ void Loader::ReadOption(const Option& option, const toml::node& node, Scope& int
 
 void Loader::ReadSet(const std::string& set) {
   const Place place{absl::StrCat("--set ", set), "", 0, kSet};
+  if (!IsUtf8(set)) return Add(place, "--set is not UTF-8", "as the file, UTF-8");
   const size_t equals = set.find('=');
   const std::string key(absl::StripAsciiWhitespace(set.substr(0, equals)));
   if (key == "port" || absl::StartsWith(key, "port.")) {

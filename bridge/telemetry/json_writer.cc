@@ -4,35 +4,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bridge/base/utf8.h"
 
 namespace bridge {
 namespace {
-
-// The octets of one well-formed UTF-8 character (RFC 3629) at the front, or 0.
-size_t CharacterSize(absl::string_view text) {
-  const auto at = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
-  const size_t size = first < 0x80                    ? 1
-                      : first >= 0xc2 && first < 0xe0 ? 2
-                      : first >= 0xe0 && first < 0xf0 ? 3
-                      : first >= 0xf0 && first < 0xf5 ? 4
-                                                      : 0;
-  if (size == 0 || size > text.size()) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((at(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool overlong =
-      (first == 0xe0 && at(1) < 0xa0) || (first == 0xf0 && at(1) < 0x90);
-  const bool surrogate = first == 0xed && at(1) >= 0xa0;
-  const bool beyond = first == 0xf4 && at(1) >= 0x90;
-  return overlong || surrogate || beyond ? 0 : size;
-}
 
 // Octets that are not UTF-8 become U+FFFD: the text stays readable by any parser.
 void AppendQuoted(std::string& out, absl::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const size_t size = CharacterSize(text);
+    const size_t size = Utf8CharacterSize(text);
     const char c = text.front();
     if (size == 0) {
       out += "\\ufffd";

@@ -8,6 +8,7 @@
 namespace bridge {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -66,6 +67,21 @@ TEST(RefclockdOptions, SummaryNamesWhatWouldBeFed) {
        {"command line: good", "eth7", "domain 24", "unit 12", "SOCK /run/x.sock"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
+}
+
+TEST(RefclockdOptions, SummaryNamesEachPortOfTheExampleOfTwo) {
+  const std::string file = REFCLOCKD_SOURCE_DIR "/contrib/ports/refclockd.toml";
+  const auto options = Parse({"--config=" + file});
+  ASSERT_TRUE(options.ok());
+  const auto loaded = LoadConfiguration(*options);
+  ASSERT_TRUE(std::holds_alternative<Config>(loaded));
+  EXPECT_EQ(std::get<Config>(loaded).ports.size(), 2u);
+  const std::string text = CheckSummary(*options, std::get<Config>(loaded));
+  const size_t second = text.find("on eth1");
+  ASSERT_NE(second, std::string::npos) << text;
+  EXPECT_THAT(text.substr(0, second),
+              AllOf(HasSubstr("domain 0 on eth0"), HasSubstr("unit 2")));
+  EXPECT_THAT(text.substr(second), HasSubstr("unit 3"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace bridge {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -349,6 +350,12 @@ TEST(LoadConfig, ReportsASetThatIsNone) {
               ElementsAre(HasSubstr("did you mean ptp.domain?")));
   EXPECT_THAT(Errors(kInterface, {"=3"}), SizeIs(1));
   EXPECT_THAT(Errors(kInterface, {"ptp.domain=3\n[utc]\npin=37"}), SizeIs(1));
+}
+
+// Found by fuzzing: such a name could not be written into a trace.
+TEST(LoadConfig, RefusesASetThatIsNotUtf8) {
+  EXPECT_THAT(Errors("", {"ptp.interface=eth0\xfb\xff"}),
+              Contains(HasSubstr("--set is not UTF-8")));
 }
 
 // ---- Several ports.
