@@ -122,6 +122,10 @@ absl::Status TraceReplay::OnRun(const trace::Header& header) {
         "the configuration above is refused: ", first.what, "; ", first.right)));
   }
   const Config& config = std::get<Config>(loaded);
+  if (!config.ports.empty()) {
+    return Error(absl::InvalidArgumentError(
+        "the configuration above is refused: [[port]]; a trace is of one port"));
+  }
   ++result_.runs;
   engine_.reset();
   decided_.clear();

@@ -373,6 +373,16 @@ TEST(TraceReplay, RefusesAConfigurationThisVersionDoesNotKnow) {
               AllOf(HasSubstr("unknown key ptp.intreface"), HasSubstr("did you mean")));
 }
 
+TEST(TraceReplay, RefusesAConfigurationOfPorts) {
+  std::string text = Record();
+  const size_t outputs = text.find("config [[output.");
+  ASSERT_NE(outputs, std::string::npos);
+  text.insert(outputs, "config [[port]]\n");
+  text = absl::StrReplaceAll(text, {{"config [[output.", "config [[port.output."}});
+  EXPECT_THAT(std::string(Play(text).status.message()),
+              HasSubstr("a trace is of one port"));
+}
+
 // The first line that begins with `start` in a decision made otherwise.
 std::string FirstLine(const std::string& text, absl::string_view start) {
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
