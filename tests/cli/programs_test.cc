@@ -70,6 +70,18 @@ TEST(Refclockd, ExitsWithTwoAfterWrongUse) {
   }
 }
 
+TEST(Programs, FindTheSocketInAFileOfPorts) {
+  // No daemon answers, which is 1; a file that is refused would be 2.
+  const std::string file = Temporary("ports.toml");
+  const std::string socket = Temporary("ports.sock");
+  std::ofstream(file) << "status.socket = \"" << socket
+                      << "\"\n[[port]]\ninterface = \"eth0\"\n[[port.output.shm]]\n";
+  const Result result = Execute(absl::StrCat("refclockctl status --config=", file));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.text, HasSubstr(socket));
+  std::remove(file.c_str());
+}
+
 TEST(Programs, ShowHelpAndVersion) {
   for (const char* words :
        {"refclockd --help", "refclockd --version", "refclockctl --help",
