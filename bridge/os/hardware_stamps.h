@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bridge/config/config.h"
 
 namespace bridge::os {
 
@@ -18,7 +19,10 @@ struct HardwareStamps {
   int phc_index = -1;     // /dev/ptpN.
   bool transmit = false;  // HWTSTAMP_TX_ON
   bool receive = false;   // Any filter that lets PTP event messages of version 2 in.
-  std::string driver;     // ETHTOOL_GDRVINFO, of the real device below a VLAN.
+  std::string driver;  // ETHTOOL_GDRVINFO, of the real device below a VLAN; may be "".
+  // All PHCs of that device, by sysfs, in order; more than one when MAC and PHY have
+  // one each. Empty where sysfs does not say.
+  std::vector<int> phcs;
 
   bool complete() const { return phc_index >= 0 && transmit && receive; }
 };
@@ -28,19 +32,28 @@ struct HardwareStamps {
 absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface);
 
 // Switches stamping of PTP event messages on, with the first receive filter that the
-// driver takes, and honours its answer. Says what would be right if it can't
+// driver takes, and honours its answer. Not written when it is on already: some devices
+// reset their PHC whenever it is. Says what would be right if it can't
 // (CAP_NET_ADMIN; a filter that leaves event messages out).
-absl::Status EnableHardwareStamps(const std::string& interface);
+absl::Status EnableHardwareStamps(const std::string& interface, Transport transport);
 
 // Whether it is still on. Nothing when the driver can't say.
-std::optional<bool> HardwareStampsEnabled(const std::string& interface);
+std::optional<bool> HardwareStampsEnabled(const std::string& interface,
+                                          Transport transport);
 
 // What is known of a driver or a PHC that a user should know too, by name:
 // "tx-timestamp-slow", "phc-from-utc", "phc-reset-on-link-change", ... and a sentence.
+// "minor-version-0" means that messages must be sent so.
 struct Quirk {
   std::string name;
   std::string sentence;
 };
-std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name);
+// `phcs`: how many the interface has.
+std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name,
+                            size_t phcs = 1);
+
+// Whether a filter (HWTSTAMP_FILTER_..., linux/net_tstamp.h) lets in all event messages
+// of PTP version 2 that come over this transport.
+bool LetsEventMessagesIn(int filter, Transport transport);
 
 }  // namespace bridge::os
