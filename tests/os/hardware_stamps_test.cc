@@ -126,11 +126,14 @@ class HardwareStampsLab : public PhcLab {
     name.copy(question.ifr_name, IFNAMSIZ - 1);
     question.ifr_data = reinterpret_cast<char*>(&setting);
     FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
-    EXPECT_EQ(ioctl(fd.get(), request, &question), 0);
+    if (ioctl(fd.get(), request, &question) != 0) return {-1, -1, -1};
     return setting;
   }
-  static void Set(const std::string& name, int tx_type, int filter) {
-    Ask(name, SIOCSHWTSTAMP, {.flags = 0, .tx_type = tx_type, .rx_filter = filter});
+  // What the driver made of it.
+  static int Set(const std::string& name, int tx_type, int filter) {
+    return Ask(name, SIOCSHWTSTAMP,
+               {.flags = 0, .tx_type = tx_type, .rx_filter = filter})
+        .rx_filter;
   }
   static int FilterOf(const std::string& name) {
     return Ask(name, SIOCGHWTSTAMP, {}).rx_filter;
@@ -151,14 +154,16 @@ TEST_F(HardwareStampsLab, AreFoundSwitchedOnAndSeenWhenSomebodySwitchesThemOff) 
 }
 
 TEST_F(HardwareStampsLab, ASettingThatSufficesIsLeftAlone) {
-  Set("eth1", HWTSTAMP_TX_ON, HWTSTAMP_FILTER_ALL);
-  ASSERT_EQ(FilterOf("eth1"), HWTSTAMP_FILTER_ALL);
+  if (Set("eth1", HWTSTAMP_TX_ON, HWTSTAMP_FILTER_ALL) != HWTSTAMP_FILTER_ALL) {
+    GTEST_SKIP() << "this driver does not stamp everything";
+  }
   ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kUdp4).ok());
   EXPECT_EQ(FilterOf("eth1"), HWTSTAMP_FILTER_ALL);
 }
 
 TEST_F(HardwareStampsLab, ASettingThatDoesNotSufficeIsReplaced) {
-  Set("eth1", HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_ALL);
+  ASSERT_EQ(Set("eth1", HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_PTP_V2_EVENT),
+            HWTSTAMP_FILTER_PTP_V2_EVENT);
   ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kL2).ok());
   EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), true);
 }
@@ -179,15 +184,18 @@ struct Wire {
   bool vlan;
 };
 
-// Both ends of the cable, eth1 in a namespace of its own.
+// Both ends of the cable, eth1 in a namespace of its own. It is eth1 that sends.
 class HardwareStampsWire : public HardwareStampsLab,
                            public testing::WithParamInterface<Wire> {
  protected:
   void SetUp() override {
     HardwareStampsLab::SetUp();
     if (IsSkipped()) return;
-    if (!EnableHardwareStamps("eth0", GetParam().transport).ok()) {
-      GTEST_SKIP() << "this driver does not stamp over this transport";
+    const auto stamps = ReadHardwareStamps("eth0");
+    ASSERT_TRUE(stamps.ok()) << stamps.status();
+    if (stamps->driver == "igb" &&
+        (GetParam().transport != Transport::kL2 || GetParam().vlan)) {
+      GTEST_SKIP() << "QEMU's igb stamps untagged Ethernet only";
     }
     ASSERT_EQ(unshare(CLONE_NEWNET), 0);
     there_ = ThisNetwork();
@@ -196,8 +204,8 @@ class HardwareStampsWire : public HardwareStampsLab,
     ASSERT_NO_FATAL_FAILURE(SetUpEnd(home_, "eth0", "1"));
     ASSERT_NO_FATAL_FAILURE(SetUpEnd(there_, "eth1", "2"));
     Enter(home_);
-    ASSERT_NO_FATAL_FAILURE(OpenEnd(home_, "eth0", near_));
-    ASSERT_NO_FATAL_FAILURE(OpenEnd(there_, "eth1", far_));
+    ASSERT_NO_FATAL_FAILURE(OpenEnd(home_, "eth0", far_));
+    ASSERT_NO_FATAL_FAILURE(OpenEnd(there_, "eth1", near_));
     Enter(home_);
   }
   void TearDown() override {
@@ -270,7 +278,7 @@ class HardwareStampsWire : public HardwareStampsLab,
   std::unique_ptr<PtpTransport> near_, far_;
 };
 
-// A Delay_Req or Pdelay_Req that hardware takes for one.
+// One that hardware takes for one.
 ptp::Send MakeSend(ptp::MessageType type, uint16_t sequence) {
   ptp::Send send{};
   send.type = type;
@@ -287,7 +295,7 @@ ptp::Send MakeSend(ptp::MessageType type, uint16_t sequence) {
 
 TEST_P(HardwareStampsWire, EventMessagesAreStampedByThePhcsOfBothEnds) {
   int stamped = 0;
-  for (uint16_t sequence = 0; sequence < 10; ++sequence) {
+  for (uint16_t sequence = 0; sequence < 20; ++sequence) {
     const auto type =
         sequence % 2 == 0 ? ptp::MessageType::kDelayReq : ptp::MessageType::kPdelayReq;
     const ptp::Send send = MakeSend(type, sequence);
@@ -300,12 +308,12 @@ TEST_P(HardwareStampsWire, EventMessagesAreStampedByThePhcsOfBothEnds) {
     ASSERT_TRUE(sent) << "at " << sequence;
     EXPECT_EQ(sent->token, send.token);
     const PhcTime t3 = std::get<PhcTime>(sent->sent);
-    EXPECT_GE(t3, before0->local);
-    EXPECT_LE(t3, after0->local);
-    if (!received) continue;  // Only the first ones may have none.
+    EXPECT_GE(t3, before1->local);
+    EXPECT_LE(t3, after1->local);
+    if (!received) continue;  // QEMU's igb stamps no Pdelay_Req.
     ++stamped;
-    EXPECT_GE(std::get<PhcTime>(*received), before1->local);
-    EXPECT_LE(std::get<PhcTime>(*received), after1->local);
+    EXPECT_GE(std::get<PhcTime>(*received), before0->local);
+    EXPECT_LE(std::get<PhcTime>(*received), after0->local);
   }
   EXPECT_GE(stamped, 5);
   EXPECT_EQ(near_->counters().tx_stamps_unknown, 0u);
@@ -314,10 +322,11 @@ TEST_P(HardwareStampsWire, EventMessagesAreStampedByThePhcsOfBothEnds) {
 }
 
 TEST_P(HardwareStampsWire, WithoutTheDevicesSettingNothingIsStampedAndNothingFails) {
-  Set("eth0", HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_NONE);
+  Enter(there_);  // Where eth1 is.
+  Set("eth1", HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_NONE);
   ASSERT_TRUE(near_->Send(MakeSend(ptp::MessageType::kDelayReq, 1)).ok());
   EXPECT_FALSE(Transmitted());
-  ASSERT_TRUE(EnableHardwareStamps("eth0", GetParam().transport).ok());
+  ASSERT_TRUE(EnableHardwareStamps("eth1", GetParam().transport).ok());
   ASSERT_TRUE(near_->Send(MakeSend(ptp::MessageType::kDelayReq, 2)).ok());
   const auto sent = Transmitted();
   ASSERT_TRUE(sent);
