@@ -192,6 +192,9 @@ int PhcDevice::virtual_clocks() const {
   return absl::SimpleAtoi(FirstLineOf(directory_ + "/n_vclocks"), &count) ? count : 0;
 }
 
+// The kernel calls the clocks on top of ptp0 "ptp0_virt".
+bool PhcDevice::is_virtual() const { return absl::EndsWith(clock_name_, "_virt"); }
+
 const char* PhcMethodName(PhcDevice::Method method) {
   switch (method) {
     case PhcDevice::Method::kPrecise:

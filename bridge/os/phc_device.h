@@ -52,6 +52,9 @@ class PhcDevice {
   // In use on top of it, which makes it refuse adjustments (sysfs n_vclocks); 0 when
   // the kernel does not say.
   int virtual_clocks() const;
+  // It is one itself, and the stamps of sockets are of the clock below it (but for
+  // SOF_TIMESTAMPING_BIND_PHC, which is not used here).
+  bool is_virtual() const;
 
   Method method() const { return method_; }
   int readings_per_sample() const { return readings_; }

@@ -113,7 +113,7 @@ bool PendingStamps::Contains(std::span<const uint8_t> looped, const Entry& entry
   const auto& key = entry.source_sequence;
   for (size_t i = 0; i + kSourceOffset + key.size() <= looped.size(); ++i) {
     if (looped[i] == entry.first_octet &&
-        std::equal(key.begin(), key.end(), looped.begin() + i + kSourceOffset)) {
+        std::equal(key.begin(), key.end(), looped.subspan(i + kSourceOffset).begin())) {
       return true;
     }
   }

@@ -121,6 +121,18 @@ TEST_F(PhcDeviceLab, WithVirtualClocksItSaysWhyItCannotBeAdjusted) {
   EXPECT_TRUE(absl::IsFailedPrecondition(applied.status()));
   EXPECT_THAT(std::string(applied.status().message()), HasSubstr("virtual clocks"));
   EXPECT_TRUE(phc1_->Read().ok());
+  EXPECT_FALSE(phc1_->is_virtual());
+  // The newest of all clocks is the virtual one.
+  int newest = phc1_->index();
+  for (int i = 0; i < 10; ++i) {
+    if (access(("/sys/class/ptp/ptp" + std::to_string(i)).c_str(), F_OK) == 0)
+      newest = i;
+  }
+  ASSERT_NE(newest, phc1_->index());
+  const auto above = PhcDevice::Open("/dev/ptp" + std::to_string(newest));
+  ASSERT_TRUE(above.ok()) << above.status();
+  EXPECT_TRUE((*above)->is_virtual()) << (*above)->clock_name();
+  EXPECT_TRUE((*above)->Read().ok());
   ASSERT_TRUE(Shell("echo 0 > " + file));
   EXPECT_EQ(phc1_->virtual_clocks(), 0);
 }
