@@ -514,19 +514,6 @@ void Loader::CheckPorts() {
   CheckSetsReachPorts();
 }
 
-// Whether both may mean the same PHC: interfaces have one each.
-bool SharePhc(const Config& a, const Config& b) {
-  if (a.phc.device != "auto" && b.phc.device != "auto") {
-    return a.phc.device == b.phc.device;
-  }
-  return a.ptp.interface == b.ptp.interface;
-}
-
-bool Disciplines(const Config& config) {
-  return config.phc.mode == PhcMode::kDiscipline &&
-         config.ptp.timestamping != Timestamping::kSoftware;
-}
-
 void Loader::CheckPair(const Scope& port, const Scope& earlier) {
   if (port.Failed("ptp.") || earlier.Failed("ptp.")) return;
   const Config& a = port.config;
@@ -544,11 +531,6 @@ void Loader::CheckPair(const Scope& port, const Scope& earlier) {
     Add(port.Of("ptp.timestamping"),
         absl::StrCat("ports on ", a.ptp.interface, " disagree about timestamping"),
         "the same for all ports of an interface: it has one setting");
-  }
-  if (port.Failed("phc.") || earlier.Failed("phc.")) return;
-  if (SharePhc(a, b) && Disciplines(a) && Disciplines(b)) {
-    Add(port.Of("phc.mode"), "two ports would steer one hardware clock",
-        "mode = \"observe\" in [port.phc] of all but one, or of all");
   }
 }
 

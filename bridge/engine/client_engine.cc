@@ -11,8 +11,10 @@ namespace bridge {
 namespace {
 
 constexpr int kSyncsToResume = 4;
+constexpr int kRefusalsToGiveUp = 3;
 // A little more than the usual interval of samples, which bring a reading each.
 constexpr absl::Duration kReadingInterval = absl::Milliseconds(1'250);
+constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
 
 ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
@@ -200,7 +202,12 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   const std::optional<CrossTimestamp<Local>>& cross = read.local;
   if (cross) {
     last_reading_ = cross;
+    last_reading_at_ = now;
     RefreshClaims(now, out);
+  } else if (!read.system_stepped && now - kReadingPatience < last_reading_at_) {
+    // A PHC is busy now and then; what was published stands a little longer.
+    ++withheld_counts_[static_cast<size_t>(WithholdReason::kNoCrossTimestamp)];
+    return;
   }
   if (!wanted) {
     if (read.system_stepped && publishing_) {
@@ -304,13 +311,14 @@ void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
   PhcTimeBase& phc = source_.phc();
   if (!adjusted.at) {
     ++phc_refusals_;
+    if (++refused_in_a_row_ < kRefusalsToGiveUp || !steers_) return;
     steers_ = false;
     Log(phc_log_, Severity::kWarning,
         "the PHC does not let itself be steered: it is only read from now on", now,
         out);
     return;
   }
-  ++phc_adjustments_;
+  refused_in_a_row_ = 0;
   const std::optional<PhcTime> at = phc.Predict(*adjusted.at);
   if (const auto* frequency = std::get_if<SetPhcFrequency>(&adjusted.command)) {
     phc.OnFrequency(at.value_or(PhcTime()), frequency->ppb);
@@ -498,6 +506,7 @@ void ClientEngine::SteerPhc(MonoTime now, Actions& out) {
                      .frequency_error = estimator.frequency_error_ppb()});
   if (!command) return;
   if (servo_.locked()) next_steering_ = now + kSteeringInterval;
+  ++phc_adjustments_;
   out.push_back(AdjustPhc{*command});
 }
 
@@ -582,6 +591,12 @@ StatusReport ClientEngine::Status(MonoTime now) const {
     report.phc.emplace();
     report.phc->device = config_.phc.device;
     report.phc->mode = disciplines() ? "discipline" : "observe";
+    report.phc->frequency_ppb = source_.phc().frequency_ppb();
+    if (last_reading_) report.phc->window_ns = last_reading_->window.NanosDouble();
+    if (const auto tai = TaiAtLastReading()) {
+      const PhcTime shown = source_.phc().Shown(last_reading_->local);
+      report.phc->offset_ns = (shown.SinceEpoch() - tai->SinceEpoch()).NanosDouble();
+    }
   }
   report.transport = TransportName(config_.ptp.transport);
   report.domain = config_.ptp.domain;

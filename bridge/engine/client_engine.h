@@ -128,11 +128,13 @@ class ClientEngine {
   bool publishing_ = false;
   std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
   std::optional<CrossTimestamp<Local>> last_reading_;
+  MonoTime last_reading_at_;
   bool sample_wanted_ = false;  // Of the reading that was asked for.
   MonoTime next_reading_;       // Of a PHC, at the latest.
   PhcServo servo_{{}};
   MonoTime next_steering_;
   bool steers_ = true;  // Until the PHC refuses.
+  int refused_in_a_row_ = 0;
   MonoTime next_claims_;
   std::optional<MonoTime> silence_at_;  // The window of a leap second begins.
   uint64_t measured_syncs_ = 0;

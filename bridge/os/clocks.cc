@@ -32,6 +32,12 @@ MonoTime MonoNow() {
   return MonoTime::FromNanos(Nanos(now));
 }
 
+RawTime RawNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  return RawTime::FromNanos(Nanos(now));
+}
+
 CrossTimestamp<Raw> ReadPair() {
   CrossTimestamp<Raw> best = ReadPairOnce();
   for (int i = 1; i < 3; ++i) {

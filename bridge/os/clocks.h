@@ -17,6 +17,9 @@ namespace bridge::os {
 // CLOCK_MONOTONIC.
 MonoTime MonoNow();
 
+// CLOCK_MONOTONIC_RAW.
+RawTime RawNow();
+
 // CLOCK_REALTIME between two readings of CLOCK_MONOTONIC_RAW; the narrowest of
 // three, so one interrupt does not spoil the pair. No system call where the vDSO
 // serves both clocks.

@@ -4,8 +4,15 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "bridge/base/status_macros.h"
 #include "bridge/os/client_loop.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/os/instance_lock.h"
@@ -36,6 +43,38 @@ void ApplyRealtime(const Config::Realtime& realtime, const LogWriter& log) {
                                        "it needs CAP_IPC_LOCK")
                                .message())});
   }
+}
+
+using Locks = std::map<std::string, InstanceLock>;
+
+std::set<std::string> Interfaces(const Config& config) {
+  std::set<std::string> names;
+  for (const Config& port : PortConfigs(config)) names.insert(port.ptp.interface);
+  return names;
+}
+
+// The locks of all interfaces of `config`, and of no others.
+absl::Status Lock(const Config& config, Locks& locks) {
+  const std::set<std::string> wanted = Interfaces(config);
+  for (const std::string& name : wanted) {
+    if (locks.count(name) > 0) continue;
+    ASSIGN_OR_RETURN(InstanceLock lock, InstanceLock::Acquire(name));
+    locks.emplace(name, std::move(lock));
+  }
+  std::erase_if(locks,
+                [&wanted](const auto& held) { return wanted.count(held.first) == 0; });
+  return absl::OkStatus();
+}
+
+// One file per port; FILE, FILE.2, FILE.3 ...; none without a name.
+absl::StatusOr<std::vector<std::unique_ptr<TraceFile>>> CreateRecords(
+    const std::string& name, size_t ports) {
+  std::vector<std::unique_ptr<TraceFile>> records;
+  for (size_t i = 0; !name.empty() && i < ports; ++i) {
+    ASSIGN_OR_RETURN(records.emplace_back(),
+                     TraceFile::Create(i == 0 ? name : absl::StrCat(name, ".", i + 1)));
+  }
+  return records;
 }
 
 // Reads the configuration again. True: `config` is another one now.
@@ -69,23 +108,17 @@ int RunDaemon(Config config, const DaemonOptions& options) {
     return kCouldNotStart;
   };
   InstallSignalHandlers();
-  auto lock = InstanceLock::Acquire(config.ptp.interface);
-  if (!lock.ok()) return fail(lock.status());
-  std::unique_ptr<TraceFile> record;
-  if (!options.record.empty()) {
-    auto created = TraceFile::Create(options.record);
-    if (!created.ok()) return fail(created.status());
-    record = *std::move(created);
-  }
-  const auto open = [&] {
-    return ClientLoop::Open(config, options.version, record.get());
-  };
+  Locks locks;
+  if (absl::Status locked = Lock(config, locks); !locked.ok()) return fail(locked);
+  auto records = CreateRecords(options.record, PortConfigs(config).size());
+  if (!records.ok()) return fail(records.status());
+  const auto open = [&] { return ClientLoop::Open(config, options.version, *records); };
   auto loop = open();
   if (!loop.ok()) return fail(loop.status());
   ApplyRealtime(config.realtime, log);
   log.Write({Severity::kNotice, absl::StrCat("refclockd ", options.version, " on ",
-                                             config.ptp.interface)});
-  if (record) {
+                                             absl::StrJoin(Interfaces(config), ", "))});
+  if (!records->empty()) {
     log.Write({Severity::kNotice, absl::StrCat("recording to ", options.record)});
   }
   while (true) {
@@ -96,11 +129,7 @@ int RunDaemon(Config config, const DaemonOptions& options) {
     if (!Reload(options, log, config)) continue;
     // Everything is opened anew: a second of silence, and no half-changed state.
     loop->reset();
-    if (config.ptp.interface != before.ptp.interface) {
-      auto other = InstanceLock::Acquire(config.ptp.interface);
-      if (!other.ok()) return fail(other.status());
-      lock = std::move(other);
-    }
+    if (absl::Status locked = Lock(config, locks); !locked.ok()) return fail(locked);
     loop = open();
     if (!loop.ok()) {
       log.Write(

@@ -503,21 +503,6 @@ TEST(Ports, OfOneInterfaceAgreeOnTimestamping) {
                   "f.toml:8:16: ports on eth0 disagree about timestamping")));
 }
 
-TEST(Ports, DoNotSteerOneHardwareClockTogether) {
-  constexpr char kSecond[] =
-      "interface = \"eth0\"\ndomain = 1\n[[port.output.shm]]\nunit = 3\n";
-  EXPECT_THAT(ErrorsOfASecondPort(kSecond),
-              ElementsAre(AllOf(StartsWith("f.toml:5:1: two ports would steer one"),
-                                HasSubstr("mode = \"observe\" in [port.phc]"))));
-  EXPECT_THAT(ErrorsOfASecondPort(kSecond, {"phc.mode=observe"}), IsEmpty());
-  EXPECT_THAT(ErrorsOfASecondPort(kSecond, {"ptp.timestamping=software"}), IsEmpty());
-  // Named, a clock may be that of two interfaces.
-  EXPECT_THAT(ErrorsOfASecondPort("interface = \"eth1\"\n[[port.output.shm]]\n"
-                                  "unit = 3\n",
-                                  {"phc.device=/dev/ptp0"}),
-              ElementsAre(HasSubstr("two ports would steer one")));
-}
-
 TEST(Ports, AreAtMostEight) {
   const auto ports = [](int count) {
     std::string text;

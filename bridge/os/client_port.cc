@@ -1,0 +1,451 @@
+#include "bridge/os/client_port.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bridge/base/status_macros.h"
+#include "bridge/os/clocks.h"
+#include "bridge/time/waiting.h"
+
+namespace bridge::os {
+namespace {
+
+// How often the global setting of hardware stamps is looked at, in seconds.
+constexpr int kLookAfterStamps = 10;
+constexpr int kRemember = 3'600;
+
+ptp::PortIdentity IdentityOf(const InterfaceInfo& interface, uint16_t number) {
+  return {ptp::ClockIdentity::FromMac(interface.mac), number};
+}
+
+// Only spreads the times of requests: any number will do that differs between
+// hosts and starts.
+uint64_t Seed(ptp::PortIdentity identity) {
+  return (identity.clock.value + identity.port) ^
+         static_cast<uint64_t>(MonoNow().Nanos());
+}
+
+PtpTransport::Options TransportOptions(const Config& config) {
+  return {.kind = config.ptp.transport,
+          .interface = config.ptp.interface,
+          .stamps = config.ptp.timestamping == Timestamping::kHardware
+                        ? StampKind::kHardware
+                        : StampKind::kSoftware};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(
+    const Config& config, uint16_t number, Hardware hardware,
+    const std::string& version, FedMarker& fed_marker, TraceFile* record) {
+  ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(config.ptp.interface));
+  ASSIGN_OR_RETURN(auto transport, PtpTransport::Open(TransportOptions(config)));
+  const ptp::PortIdentity identity = IdentityOf(interface, number);
+  std::unique_ptr<ClientPort> port(new ClientPort(config, identity, Seed(identity),
+                                                  std::move(hardware),
+                                                  std::move(transport), fed_marker));
+  for (const Config::Shm& shm : config.output.shm) {
+    ASSIGN_OR_RETURN(auto sink, ShmSink::Attach(shm.unit, shm.mode));
+    port->fed_before_ |= sink->fed_before();
+    port->shm_.push_back(std::move(sink));
+  }
+  for (const Config::Sock& sock : config.output.sock) {
+    ASSIGN_OR_RETURN(auto sink, SockSink::Open(sock.path));
+    port->sock_.push_back(std::move(sink));
+  }
+  for (const LogLine& line : std::exchange(port->hardware_.news, {})) {
+    port->log_.Write(line);
+  }
+  port->WarnOfInterface();
+  if (record != nullptr) port->Record(record, version);
+  return port;
+}
+
+ClientPort::ClientPort(const Config& config, ptp::PortIdentity identity, uint64_t seed,
+                       Hardware hardware, std::unique_ptr<PtpTransport> transport,
+                       FedMarker& fed_marker)
+    : config_(config),
+      hardware_(std::move(hardware)),
+      link_(config.ptp.interface),
+      transport_(std::move(transport)),
+      fed_marker_(fed_marker),
+      engine_(config, identity, seed) {}
+
+ClientPort::~ClientPort() {
+  engine_.Stop(MonoNow(), actions_);
+  CarryOut(MonoNow());
+  RememberFrequency(MonoNow());
+  if (recorder_) recorder_->End();
+  if (record_) record_->Flush();
+}
+
+// What will keep samples from coming although nothing fails.
+void ClientPort::WarnOfInterface() const {
+  const std::string& name = config_.ptp.interface;
+  if (!hardware_.present() && StampsTransmissions(name) == false) {
+    log_.Write({Severity::kWarning, absl::StrCat("the driver of ", name,
+                                                 " stamps no transmissions: the path "
+                                                 "delay cannot be measured")});
+  }
+  const auto addresses = ReadAddresses(name);
+  if (!addresses) return;
+  const bool missing =
+      (config_.ptp.transport == Transport::kUdp4 && !addresses->ipv4) ||
+      (config_.ptp.transport == Transport::kUdp6 && !addresses->ipv6_link_local);
+  if (missing) {
+    log_.Write({Severity::kWarning, absl::StrCat(name,
+                                                 " has no address yet: requests "
+                                                 "cannot be sent until it has")});
+  }
+}
+
+void ClientPort::Record(TraceFile* file, const std::string& version) {
+  record_ = file;
+  recorder_.emplace([file](absl::string_view line) { file->Write(line); }, version);
+  engine_.set_recorder(&*recorder_);
+}
+
+void ClientPort::Warn(std::string text, MonoTime now) {
+  if (!error_log_.Allow(now.SinceEpoch().SecondsDouble())) return;
+  log_.Write({Severity::kWarning, std::move(text)});
+}
+
+void ClientPort::Start(MonoTime now) {
+  if (!link_.netlink_status().ok()) {
+    log_.Write(
+        {Severity::kWarning, absl::StrCat("looking at the interface once a second: ",
+                                          link_.netlink_status().message())});
+  }
+  if (hardware_.present()) {
+    // Better the frequency it had when it last followed a master than none.
+    if (const auto first = RememberedFrequency(now)) {
+      Adjust(*first, now);
+    } else {
+      FollowDial(now);
+    }
+  }
+  engine_.OnPair(ReadPair(), now, actions_);
+  engine_.OnLink(link_.IsUp(), now, actions_);
+  CarryOut(now);
+}
+
+std::optional<SetPhcFrequency> ClientPort::RememberedFrequency(MonoTime now) {
+  if (!hardware_.drift) return std::nullopt;
+  const auto read = hardware_.drift->Read();
+  if (read.ok()) return *read;
+  Warn(std::string(read.status().message()), now);
+  return std::nullopt;
+}
+
+// An error is told once an hour at most, and worth no more.
+void ClientPort::RememberFrequency(MonoTime now) {
+  if (!hardware_.drift || !adjusted_) return;
+  const absl::Status written = hardware_.drift->Write(*dialled_);
+  if (!written.ok()) Warn(std::string(written.message()), now);
+}
+
+// ---- A turn.
+
+void ClientPort::AppendPollFds(std::vector<pollfd>& polled) {
+  transport_fds_.first = polled.size();
+  if (transport_) transport_->AppendPollFds(polled);
+  transport_fds_.count = polled.size() - transport_fds_.first;
+  link_fds_.first = polled.size();
+  if (link_.fd() >= 0) polled.push_back({link_.fd(), POLLIN, 0});
+  link_fds_.count = polled.size() - link_fds_.first;
+}
+
+void ClientPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
+  const auto ready = [&polled](PolledRange range, short events) {
+    const auto fds = std::span(polled).subspan(range.first, range.count);
+    return std::any_of(fds.begin(), fds.end(), [events](const pollfd& fd) {
+      return (fd.revents & events) != 0;
+    });
+  };
+  if (transport_ && ready(transport_fds_, ~0)) {
+    ReadFrames(ready(transport_fds_, POLLPRI | POLLERR), now);
+  }
+  if (ready(link_fds_, ~0)) OnLinkEvent(link_.OnReadable(), now);
+}
+
+void ClientPort::AfterTurn(MonoTime now) {
+  if (const auto deadline = engine_.Deadline(); deadline && now >= *deadline) {
+    engine_.OnTime(now, actions_);
+    CarryOut(now);
+  }
+  // On most interfaces the stamp of what was just sent is there already.
+  if (std::exchange(sent_event_, false)) ReadTransmitted(now);
+}
+
+void ClientPort::ReadFrames(bool errors, MonoTime now) {
+  // After the stamps that wait to be read and before they are used.
+  engine_.OnPair(ReadPair(), now, actions_);
+  CarryOut(now);
+  if (errors) ReadTransmitted(now);
+  for (int i = 0; transport_ && i < PtpTransport::kBatch; ++i) {
+    const auto frame = transport_->Receive(buffer_);
+    if (!frame.ok()) {
+      Warn(std::string(frame.status().message()), now);
+      continue;
+    }
+    if (!*frame) break;
+    engine_.OnFrame((*frame)->octets, (*frame)->stamp, now, actions_);
+    CarryOut(now);
+  }
+}
+
+void ClientPort::ReadTransmitted(MonoTime now) {
+  while (transport_) {
+    const auto stamp = transport_->ReadTransmitted();
+    if (!stamp) break;
+    engine_.OnPair(ReadPair(), now, actions_);
+    engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
+    CarryOut(now);
+  }
+}
+
+// ---- Interface and clock come and go.
+
+void ClientPort::OnLinkEvent(std::optional<LinkEvent> event, MonoTime now) {
+  if (!event) return;
+  const std::string& name = config_.ptp.interface;
+  switch (*event) {
+    case LinkEvent::kUp:
+    case LinkEvent::kDown:
+      log_.Write({Severity::kNotice,
+                  absl::StrCat(name, link_.IsUp() ? " is up" : " is down")});
+      break;
+    case LinkEvent::kGone:
+      log_.Write({Severity::kWarning,
+                  absl::StrCat(name, " is gone: waiting until there is one again")});
+      transport_.reset();
+      break;
+    case LinkEvent::kBack:
+    case LinkEvent::kReplaced:
+      log_.Write({Severity::kNotice, absl::StrCat(name, " is there again")});
+      engine_.OnLink(false, now, actions_);
+      CarryOut(now);
+      hardware_lost_ = hardware_.present();  // It may be another one now.
+      Reopen(now);
+      break;
+  }
+  engine_.OnLink(link_.IsUp() && Ready(), now, actions_);
+  CarryOut(now);
+}
+
+void ClientPort::Reopen(MonoTime now) {
+  if (hardware_lost_) {
+    Config again = config_;
+    again.phc.device = "auto";
+    auto found = FindHardware(again);
+    if (!found.ok()) return Warn(std::string(found.status().message()), now);
+    hardware_ = *std::move(found);
+    hardware_lost_ = false;
+    dialled_.reset();
+    engine_.OnResume(now, actions_);
+    CarryOut(now);
+    FollowDial(now);
+  }
+  auto opened = PtpTransport::Open(TransportOptions(config_));
+  if (opened.ok()) {
+    transport_ = *std::move(opened);
+  } else {
+    transport_.reset();
+    Warn(std::string(opened.status().message()), now);
+  }
+}
+
+void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) {
+  if (record_) record_->Flush();
+  if (kernel) {
+    KernelClock clock = *kernel;
+    clock.may_be_ours = fed_before_;
+    engine_.OnKernelClock(clock, now, actions_);
+    CarryOut(now);
+  }
+  if (link_.fd() < 0) OnLinkEvent(link_.Refresh(), now);
+  if (hardware_.present()) LookAfterHardware(now);
+  if (!Ready() && link_.info()) {  // It could not be opened when it came back.
+    Reopen(now);
+    engine_.OnLink(link_.IsUp() && Ready(), now, actions_);
+    CarryOut(now);
+  }
+}
+
+void ClientPort::LookAfterHardware(MonoTime now) {
+  if (hardware_lost_) return;
+  FollowDial(now);
+  if (++seconds_ % kRemember == 0) RememberFrequency(now);
+  if (seconds_ % kLookAfterStamps != 0) return;
+  if (HardwareStampsEnabled(config_.ptp.interface, config_.ptp.transport) != false)
+    return;
+  ++stamps_switched_on_again_;
+  const absl::Status enabled =
+      EnableHardwareStamps(config_.ptp.interface, config_.ptp.transport);
+  Warn(absl::StrCat("another program switched the hardware time stamps of ",
+                    config_.ptp.interface, " off",
+                    enabled.ok() ? "; they are on again"
+                                 : absl::StrCat(": ", enabled.message())),
+       now);
+}
+
+// Somebody else may steer the PHC too. What is dialled is undone either way, as far as
+// a look once a second can tell.
+void ClientPort::FollowDial(MonoTime now) {
+  const auto dialled = hardware_.phc->ReadFrequency();
+  if (!dialled.ok()) return;
+  if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;
+  if (dialled_) {
+    ++dialled_by_others_;
+    if (dialled_by_others_ == 1) {
+      log_.Write(
+          {Severity::kWarning,
+           absl::StrCat("another program steers ", hardware_.phc->device(),
+                        config_.phc.mode == PhcMode::kDiscipline
+                            ? ", as we do: stop it, or set phc.mode = \"observe\""
+                            : ": samples are less exact while it does")});
+    }
+  }
+  dialled_ = *dialled;
+  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
+  CarryOut(now);
+}
+
+void ClientPort::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now) {
+  engine_.OnLeapFile(table, now, actions_);
+  CarryOut(now);
+}
+
+void ClientPort::OnResume(MonoTime now) {
+  engine_.OnResume(now, actions_);
+  CarryOut(now);
+}
+
+// ---- Actions.
+
+ClockReading ClientPort::ReadClocks(MonoTime now) {
+  std::optional<CrossTimestamp<Phc>> phc;
+  if (hardware_.present() && !hardware_lost_) {
+    const auto read = hardware_.phc->Read();
+    if (read.ok()) {
+      phc = *read;
+    } else {
+      Warn(std::string(read.status().message()), now);
+      hardware_lost_ = absl::IsNotFound(read.status());
+    }
+  }
+  return {ReadPair(), phc};
+}
+
+void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
+  const RawTime before = RawNow();
+  const auto applied = hardware_.phc->Adjust(command);
+  const RawTime after = RawNow();
+  if (!applied.ok()) {
+    Warn(std::string(applied.status().message()), now);
+    engine_.OnPhcAdjusted({command, std::nullopt}, now, actions_);
+    return;
+  }
+  if (const auto* frequency = std::get_if<SetPhcFrequency>(&*applied)) {
+    dialled_ = *frequency;
+    adjusted_ = true;
+  }
+  engine_.OnPhcAdjusted({*applied, before + (after - before).Half()}, now, actions_);
+}
+
+void ClientPort::CarryOut(MonoTime now) {
+  bool fed = false;
+  // Actions that follow from answers are appended while we walk.
+  for (size_t i = 0; i < actions_.size(); ++i) {
+    if (const auto* send = std::get_if<SendMessage>(&actions_[i])) {
+      Send(*send, now);
+    } else if (std::holds_alternative<ReadCrossTimestamp>(actions_[i])) {
+      engine_.OnCrossTimestamp(ReadClocks(now), now, actions_);
+    } else if (const auto* adjust = std::get_if<AdjustPhc>(&actions_[i])) {
+      Adjust(PhcCommand(adjust->command), now);
+    } else if (const auto* publish = std::get_if<Publish>(&actions_[i])) {
+      SinkOf(publish->output).Publish(publish->sample);
+      fed = true;
+    } else if (const auto* withdraw = std::get_if<Withdraw>(&actions_[i])) {
+      SinkOf(withdraw->output).Withdraw();
+    } else if (const auto* line = std::get_if<WriteLog>(&actions_[i])) {
+      log_.Write(line->line);
+    }
+  }
+  actions_.clear();
+  if (!fed) return;
+  fed_marker_.Set();
+  TellNews();
+  // Somebody may have stepped the system clock between the reading and the store:
+  // then what stands there now is withdrawn at once.
+  engine_.OnPair(ReadPair(), now, actions_);
+  CarryOut(now);
+}
+
+SampleSink& ClientPort::SinkOf(size_t output) {
+  if (output < shm_.size()) return *shm_[output];
+  return *sock_[output - shm_.size()];
+}
+
+void ClientPort::Send(const ptp::Send& message, MonoTime now) {
+  if (!transport_) return;
+  const absl::Status sent = transport_->Send(message);
+  sent_event_ |= sent.ok() && ptp::IsEvent(message.type);
+  if (!sent.ok()) Warn(std::string(sent.message()), now);
+}
+
+void ClientPort::TellNews() {
+  for (const auto& sink : shm_) {
+    if (const auto line = sink->TakeNews()) log_.Write(*line);
+  }
+  for (const auto& sink : sock_) {
+    if (const auto line = sink->TakeNews()) log_.Write(*line);
+  }
+}
+
+void ClientPort::DescribePhc(StatusReport::Phc& report) const {
+  const PhcDevice& phc = *hardware_.phc;
+  report.reading = PhcMethodName(phc.method());
+  report.clock_name = phc.clock_name();
+  if (phc.cost() < absl::InfiniteDuration()) {
+    report.cost_ns = absl::ToDoubleNanoseconds(phc.cost());
+  }
+  for (const Quirk& quirk : hardware_.quirks) {
+    report.quirks.push_back({quirk.name, quirk.sentence});
+  }
+}
+
+StatusReport ClientPort::Report(MonoTime now) const {
+  StatusReport report = engine_.Status(now);
+  for (size_t i = 0; i < sock_.size(); ++i) {
+    report.outputs[shm_.size() + i].connected = sock_[i]->connected();
+  }
+  const auto count = [&report](const char* name, uint64_t value) {
+    report.counters.emplace_back(name, value);
+  };
+  if (transport_) {
+    const PtpTransport::Counters& counters = transport_->counters();
+    count("rx_ignored", counters.rx_ignored);
+    count("rx_truncated", counters.rx_truncated);
+    count("sent", counters.sent);
+    count("send_errors", counters.send_errors);
+    count("tx_stamps_missing", counters.tx_stamps_missing);
+    count("tx_stamps_late", counters.tx_stamps_late);
+    count("tx_stamps_duplicate", counters.tx_stamps_duplicate);
+    count("tx_stamps_empty", counters.tx_stamps_empty);
+    count("tx_stamps_unknown", counters.tx_stamps_unknown);
+  }
+  if (hardware_.present()) {
+    DescribePhc(*report.phc);
+    count("phc_read_errors", hardware_.phc->read_errors());
+    count("phc_dialled_by_others", dialled_by_others_);
+    count("stamps_switched_on_again", stamps_switched_on_again_);
+  }
+  return report;
+}
+
+}  // namespace bridge::os
