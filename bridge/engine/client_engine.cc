@@ -217,7 +217,11 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   }
   if (read.wide) return Withhold(WithholdReason::kCrossTimestampWide, now, out);
   const LocalTime at = cross ? cross->local : LocalTime();
-  const SourceView view = View(at, now);
+  SourceView view = View(now);
+  if (view.map) {
+    view.jitter = source_.estimator().Jitter(at);
+    view.error_bound = source_.estimator().ErrorBound(at);
+  }
   SamplerLimits limits = limits_;
   // Hysteresis: a bound that was too large has to be clearly smaller.
   if (withheld_ == WithholdReason::kErrorBoundExceeded) {
@@ -278,7 +282,7 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   // Nothing new was measured, so nothing is published here; but what was may
   // have become too old.
   if (publishing_ && last_reading_) {
-    const SourceView view = View(last_reading_->local, now);
+    const SourceView view = View(now);
     if (const auto reason = Withheld(view, witnesses_.authority())) {
       Withhold(*reason, now, out);
     }
@@ -367,7 +371,7 @@ void ClientEngine::Stop(MonoTime now, Actions& out) {
 
 // ---- What follows from them.
 
-SourceView ClientEngine::View(LocalTime at, MonoTime now) {
+SourceView ClientEngine::View(MonoTime now) {
   const OffsetEstimator& estimator = source_.estimator();
   const ptp::SlavePort& port = source_.port();
   SourceView view;
@@ -375,10 +379,6 @@ SourceView ClientEngine::View(LocalTime at, MonoTime now) {
   view.tracking = port.parent().has_value();
   if (port.state() == ptp::PortState::kSlave) view.map = estimator.Map();
   view.suspicious = estimator.suspicious();
-  if (view.map) {
-    view.jitter = estimator.Jitter(at);
-    view.error_bound = estimator.ErrorBound(at);
-  }
   view.sync_age = source_.last_good_sync() && syncs_to_resume_ == 0
                       ? ToDuration(now - *source_.last_good_sync())
                       : absl::InfiniteDuration();
@@ -514,8 +514,7 @@ void ClientEngine::SteerPhc(MonoTime now, Actions& out) {
 void ClientEngine::Consider(MonoTime now, Actions& out) {
   if (stopped_) return;
   RefreshClaims(now, out);
-  const LocalTime at = last_reading_ ? last_reading_->local : LocalTime();
-  if (const auto reason = Withheld(View(at, now), witnesses_.authority())) {
+  if (const auto reason = Withheld(View(now), witnesses_.authority())) {
     Withhold(*reason, now, out);
     return;
   }

@@ -89,7 +89,8 @@ class ClientEngine {
     std::optional<MonoTime> last;
   };
 
-  SourceView View(LocalTime at, MonoTime now);
+  // All but jitter and error bound, which only a sample needs.
+  SourceView View(MonoTime now);
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
                 Actions& out);

@@ -78,8 +78,7 @@ void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
 
 absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> buffer) {
   for (int i = 0; i < kBatch; ++i) {
-    const ssize_t size = reader_.Read(socket_.get(), buffer);
-    if (size < 0) {
+    if (!reader_.Next(socket_.get())) {
       if (errno == EAGAIN) return std::nullopt;
       return ErrnoStatus(errno, "cannot receive");
     }
@@ -90,12 +89,7 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
       ++counters_.rx_ignored;
       continue;
     }
-    if (reader_.truncated()) {
-      ++counters_.rx_truncated;
-      continue;
-    }
-    ++counters_.received;
-    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.Stamp(stamps_)};
+    if (auto frame = Take(reader_, stamps_, buffer)) return frame;
   }
   return std::nullopt;
 }

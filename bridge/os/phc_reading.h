@@ -27,7 +27,7 @@ std::optional<CrossTimestamp<Phc>> Narrowest(const ptp_sys_offset_extended& answ
 std::optional<CrossTimestamp<Phc>> Narrowest(const ptp_sys_offset& answer);
 
 // How many readings to take at once when one costs this much: 50 us worth of them, 1
-// to 10, and a single one where it costs more than that.
+// to 5, and a single one where it costs more than that.
 int ReadingsFor(absl::Duration cost);
 // The cost to go by after a reading that took `latest` when it was `before`: noise only
 // ever adds, so down at once and up slowly.

@@ -39,20 +39,37 @@ absl::Status EnableTimestamps(int fd, StampKind kind) {
   return absl::OkStatus();
 }
 
-ssize_t MessageReader::Read(int fd, std::span<uint8_t> buffer, int flags) {
-  iovec place{buffer.data(), buffer.size()};
-  header_ = {};
-  header_.msg_name = &name_;
-  header_.msg_namelen = sizeof name_;
-  header_.msg_iov = &place;
-  header_.msg_iovlen = 1;
-  header_.msg_control = control_.data();
-  header_.msg_controllen = control_.size();
-  ssize_t size;
+bool MessageReader::Next(int fd, int flags) {
+  if (at_ + 1 < count_) {
+    ++at_;
+    return true;
+  }
+  // Fewer than there was room for: that was all.
+  const bool drained = count_ > 0 && count_ < kBatch;
+  count_ = at_ = 0;
+  if (drained) {
+    errno = EAGAIN;
+    return false;
+  }
+  for (size_t i = 0; i < kBatch; ++i) {
+    Slot& slot = slots_[i];
+    places_[i] = {slot.octets.data(), slot.octets.size()};
+    msghdr& header = messages_[i].msg_hdr;
+    header = {};
+    header.msg_name = &slot.name;
+    header.msg_namelen = sizeof slot.name;
+    header.msg_iov = &places_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = slot.control.data();
+    header.msg_controllen = slot.control.size();
+  }
+  int read;
   do {
-    size = recvmsg(fd, &header_, flags | MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
-  return size;
+    read = recvmmsg(fd, messages_.data(), kBatch, flags | MSG_DONTWAIT, nullptr);
+  } while (read < 0 && errno == EINTR);
+  if (read <= 0) return false;
+  count_ = static_cast<size_t>(read);
+  return true;
 }
 
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind) {
@@ -153,13 +170,9 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
 
 std::optional<TxStamp> PendingStamps::Read(int fd, MonoTime now,
                                            PtpTransport::Counters& counters) {
-  uint8_t looped[512];
-  MessageReader reader;
-  for (int i = 0; i < PtpTransport::kBatch; ++i) {
-    const ssize_t size = reader.Read(fd, looped, MSG_ERRQUEUE);
-    if (size < 0) break;
-    if (const auto sent = OnLooped({looped, static_cast<size_t>(size)},
-                                   reader.Stamp(kind_), now, counters)) {
+  for (int i = 0; i < PtpTransport::kBatch && reader_.Next(fd, MSG_ERRQUEUE); ++i) {
+    if (const auto sent =
+            OnLooped(reader_.octets(), reader_.Stamp(kind_), now, counters)) {
       return sent;
     }
   }

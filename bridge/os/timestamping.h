@@ -26,23 +26,44 @@ absl::Status EnableTimestamps(int fd, StampKind kind);
 // a stamp of the other kind is as good as none.
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind);
 
-// recvmsg(2) with room for the sender's address and control messages.
+// Reads what is there with one system call, recvmmsg(2), and hands it out one by one.
 class MessageReader {
  public:
-  // One message, without waiting: its size, or -1 with errno set.
-  ssize_t Read(int fd, std::span<uint8_t> buffer, int flags = 0);
+  // Frames longer than this are no PTP messages.
+  static constexpr size_t kLongest = 1536;
 
-  // Of the last message read:
-  bool truncated() const { return (header_.msg_flags & MSG_TRUNC) != 0; }
-  const sockaddr_storage& name() const { return name_; }
+  MessageReader() = default;
+  MessageReader(const MessageReader&) = delete;
+
+  // The next message, without waiting; false with errno set when there is none. Says
+  // EAGAIN without asking the kernel once after everything was handed out.
+  bool Next(int fd, int flags = 0);
+
+  // Of that message:
+  std::span<const uint8_t> octets() const {
+    return std::span(slots_[at_].octets).first(messages_[at_].msg_len);
+  }
+  bool truncated() const { return (header().msg_flags & MSG_TRUNC) != 0; }
+  const sockaddr_storage& name() const { return slots_[at_].name; }
   std::optional<EventStamp> Stamp(StampKind kind) const {
-    return StampIn(header_, kind);
+    return StampIn(header(), kind);
   }
 
  private:
-  sockaddr_storage name_;
-  alignas(cmsghdr) std::array<uint8_t, 512> control_;
-  msghdr header_{};
+  static constexpr size_t kBatch = 4;
+  struct Slot {
+    std::array<uint8_t, kLongest> octets;
+    sockaddr_storage name;
+    alignas(cmsghdr) std::array<uint8_t, 256> control;
+  };
+
+  const msghdr& header() const { return messages_[at_].msg_hdr; }
+
+  std::array<Slot, kBatch> slots_;
+  std::array<mmsghdr, kBatch> messages_{};
+  std::array<iovec, kBatch> places_{};
+  size_t count_ = 0;  // Read.
+  size_t at_ = 0;     // The one of now.
 };
 
 // Messages sent on one socket whose stamps are still to come. An instant `now` never
@@ -88,6 +109,7 @@ class PendingStamps {
   void GiveUpOld(MonoTime now, PtpTransport::Counters& counters);
 
   StampKind kind_;
+  MessageReader reader_;
   std::array<Entry, kCapacity> entries_{};
   size_t next_ = 0;
 };

@@ -38,6 +38,8 @@
 
 namespace bridge::os {
 
+class MessageReader;
+
 // One PTP message; no Ethernet, IP or UDP header. May have octets behind the end
 // of the message (Ethernet padding, UDPv6 checksum octets).
 struct RxFrame {
@@ -97,6 +99,10 @@ class PtpTransport {
   const Counters& counters() const { return counters_; }
 
  protected:
+  // The message that `reader` has just read, copied to `buffer` and counted; nothing
+  // when it does not fit.
+  std::optional<RxFrame> Take(const MessageReader& reader, StampKind stamps,
+                              std::span<uint8_t> buffer);
   // Whether a message type goes to the group of the peer delay mechanism.
   static bool IsPeerDelay(ptp::MessageType type);
 

@@ -158,20 +158,15 @@ absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
     std::span<uint8_t> buffer) {
   for (int i = 0, silent = 0; i < kBatch && silent < 2; ++i) {
     const FileDescriptor& socket = sockets_[static_cast<size_t>(turn_)];
+    MessageReader& reader = readers_[static_cast<size_t>(turn_)];
     turn_ ^= 1;
-    const ssize_t size = reader_.Read(socket.get(), buffer);
-    if (size < 0 && errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
-    if (size < 0) {
+    if (!reader.Next(socket.get())) {
+      if (errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
       ++silent;
       continue;
     }
     silent = 0;
-    if (reader_.truncated()) {
-      ++counters_.rx_truncated;
-      continue;
-    }
-    ++counters_.received;
-    return RxFrame{buffer.first(static_cast<size_t>(size)), reader_.Stamp(stamps_)};
+    if (auto frame = Take(reader, stamps_, buffer)) return frame;
   }
   return std::nullopt;
 }

@@ -38,7 +38,7 @@ class UdpTransport final : public PtpTransport {
   std::array<FileDescriptor, 2> sockets_;
   int turn_ = 0;  // Which socket is asked first: a flood on one starves none.
   PendingStamps pending_;
-  MessageReader reader_;
+  std::array<MessageReader, 2> readers_;
 };
 
 }  // namespace bridge::os

@@ -8,6 +8,7 @@ namespace bridge {
 
 UtcAuthority::UtcAuthority(const Settings& settings)
     : rules_{.policy = settings.policy, .arbitrary = settings.arbitrary} {
+  Judge();
   if (settings.policy == UtcPolicy::kPin && settings.pin) {
     Set({.source = UtcSource::kPin, .offset = *settings.pin}, MonoTime());
   }
@@ -22,14 +23,19 @@ void UtcAuthority::Set(const UtcClaim& claim, MonoTime now) {
   }
   claims_[index] = claim;
   heard_[index] = now;
+  Judge();
 }
 
 void UtcAuthority::Withdraw(UtcSource source) {
   claims_[static_cast<size_t>(source)].reset();
   if (source == UtcSource::kAnnounce) master_.offset_jumped = false;
+  Judge();
 }
 
-void UtcAuthority::SetPtpTimescale(bool ptp_timescale) { master_.ptp = ptp_timescale; }
+void UtcAuthority::SetPtpTimescale(bool ptp_timescale) {
+  master_.ptp = ptp_timescale;
+  Judge();
+}
 
 void UtcAuthority::SetAnnounceInterval(absl::Duration interval) {
   watch_.SetAnnounceInterval(interval);
@@ -38,9 +44,8 @@ void UtcAuthority::SetAnnounceInterval(absl::Duration interval) {
 void UtcAuthority::Advance(TaiTime now) { watch_.Observe(now, OpinionOf()); }
 
 std::optional<ValidatedUtcOffset> UtcAuthority::offset() const {
-  const UtcJudgement judged = Judged();
-  if (!judged.offset) return std::nullopt;
-  return ValidatedUtcOffset(*judged.offset);
+  if (!judged_.offset) return std::nullopt;
+  return ValidatedUtcOffset(*judged_.offset);
 }
 
 bool UtcAuthority::wire_is_utc() const {
@@ -91,12 +96,11 @@ LeapIndicator UtcAuthority::LeapAt(TaiTime instant) const {
 }
 
 std::vector<UtcAuthority::Witness> UtcAuthority::Witnesses() const {
-  const UtcJudgement judged = Judged();
   std::vector<Witness> present;
   for (size_t i = 0; i < claims_.size(); ++i) {
     if (!claims_[i]) continue;
     present.push_back(
-        {*claims_[i], heard_[i], PartOf(*claims_[i], rules_, judged, master_)});
+        {*claims_[i], heard_[i], PartOf(*claims_[i], rules_, judged_, master_)});
   }
   return present;
 }
@@ -131,7 +135,7 @@ std::string UtcAuthority::Dissent() const {
   return text;
 }
 
-UtcJudgement UtcAuthority::Judged() const { return Judge(rules_, claims_, master_); }
+void UtcAuthority::Judge() { judged_ = bridge::Judge(rules_, claims_, master_); }
 
 // The leap second that somebody announces. A table that has not expired knows of
 // every one; without it any flag counts.
@@ -146,7 +150,7 @@ LeapIndicator UtcAuthority::Flagged() const {
 }
 
 LeapWatch::Opinion UtcAuthority::OpinionOf() const {
-  LeapWatch::Opinion opinion{.offset = Judged().offset, .flagged = Flagged()};
+  LeapWatch::Opinion opinion{.offset = judged_.offset, .flagged = Flagged()};
   bool table = false;
   bool anybody = false;
   for (const auto& claim : claims_) {

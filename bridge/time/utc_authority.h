@@ -72,7 +72,7 @@ class UtcAuthority {
   // once a second.
   void Advance(TaiTime now);
 
-  UtcVerdict verdict() const { return Judged().verdict; }
+  UtcVerdict verdict() const { return judged_.verdict; }
   // The offset, if the policy is satisfied.
   std::optional<ValidatedUtcOffset> offset() const;
   bool wire_is_utc() const;
@@ -99,7 +99,7 @@ class UtcAuthority {
   std::string Dissent() const;
 
  private:
-  UtcJudgement Judged() const;
+  void Judge();
   LeapWatch::Opinion OpinionOf() const;
   LeapIndicator Flagged() const;
 
@@ -107,6 +107,7 @@ class UtcAuthority {
   UtcClaims claims_;
   std::array<MonoTime, kUtcSourceCount> heard_;
   MasterTimescale master_;
+  UtcJudgement judged_;  // Of these claims.
   LeapWatch watch_;
 };
 

@@ -76,9 +76,9 @@ TEST(PhcReading, AnAnswerWithMoreSamplesThanFitIsNotReadBeyondItsEnd) {
 }
 
 TEST(PhcReading, HowManyFollowsWhatOneCosts) {
-  EXPECT_EQ(ReadingsFor(absl::ZeroDuration()), 10);
-  EXPECT_EQ(ReadingsFor(absl::Nanoseconds(1'000)), 10);  // A PCIe read.
-  EXPECT_EQ(ReadingsFor(Microseconds(5)), 10);
+  EXPECT_EQ(ReadingsFor(absl::ZeroDuration()), 5);
+  EXPECT_EQ(ReadingsFor(absl::Nanoseconds(1'000)), 5);  // A PCIe read.
+  EXPECT_EQ(ReadingsFor(Microseconds(5)), 5);
   EXPECT_EQ(ReadingsFor(Microseconds(10)), 5);
   EXPECT_EQ(ReadingsFor(Microseconds(25)), 2);
   EXPECT_EQ(ReadingsFor(Microseconds(51)), 1);
@@ -91,7 +91,7 @@ TEST(PhcReading, OneSlowReadingDoesNotMakeAPhcExpensiveButManyDo) {
   absl::Duration cost = SmoothedCost(absl::InfiniteDuration(), Microseconds(3));
   EXPECT_EQ(cost, Microseconds(3));
   cost = SmoothedCost(cost, absl::Milliseconds(20));
-  EXPECT_EQ(ReadingsFor(cost), 10);
+  EXPECT_EQ(ReadingsFor(cost), 5);
   for (int i = 0; i < 60; ++i) cost = SmoothedCost(cost, Microseconds(300));
   EXPECT_EQ(ReadingsFor(cost), 1);
   EXPECT_EQ(SmoothedCost(cost, Microseconds(2)), Microseconds(2));
