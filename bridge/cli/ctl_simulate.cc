@@ -64,6 +64,11 @@ int Play(sim::Scenario scenario, os::TraceFile* record) {
         world.BoundViolations());
   }
   absl::PrintF("\n");
+  if (!world.phc_errors().empty()) {
+    absl::PrintF("PHC against TAI: rms after 20 s %s, worst %s\n",
+                 Nanoseconds(world.RmsPhcError(absl::Seconds(20))),
+                 Nanoseconds(world.WorstPhcError(absl::Seconds(20))));
+  }
   for (const std::string& violation : world.violations()) {
     absl::PrintF("broken invariant at %s\n", violation);
   }

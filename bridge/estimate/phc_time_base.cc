@@ -10,7 +10,7 @@ namespace {
 constexpr double kUnknownRate = 1e-3;
 // Once known, a rate changes by temperature: by some 20 ns/s^2 when a machine warms up,
 // and by this altogether.
-constexpr double kRestless = 1e-6;
+constexpr double kRestless = 2e-7;
 constexpr double kWarming = 1e-7;  // Per second.
 constexpr double kWander = 20e-6;
 // A base line grows until the windows at its ends are worth less than this, ...
@@ -18,7 +18,7 @@ constexpr double kGoodRate = 1e-6;
 constexpr TimeDelta kShortestBase = TimeDelta::FromSeconds(2);
 // ... but a rate of long ago is of no use.
 constexpr TimeDelta kLongestBase = TimeDelta::FromSeconds(60);
-constexpr TimeDelta kResolution = TimeDelta::FromMicros(1);
+constexpr TimeDelta kResolution = TimeDelta::FromNanos(500);
 // A transmit stamp may take 100 ms; a step by somebody else is a second, mostly.
 constexpr TimeDelta kOldestStamp = TimeDelta::FromMillis(500);
 constexpr TimeDelta kFuture = TimeDelta::FromMillis(1);
@@ -44,7 +44,7 @@ PhcTimeBase::Verdict PhcTimeBase::AddReading(PhcTime phc, RawTime raw,
   }
   const PhcTime expected = *Predict(raw);
   const TimeDelta off = phc - expected;
-  const TimeDelta tolerance = Uncertainty(raw) + window;
+  const TimeDelta tolerance = Uncertainty(raw) + window.Half();
   if (off.Abs() > tolerance + (own_step_ ? kMostInexact : TimeDelta())) {
     era_ = era_.Next();
     StartEra(phc, CarryReading(expected), raw, window);
@@ -82,7 +82,7 @@ double PhcTimeBase::RateUncertainty(RawTime at) const {
 // Of what the PHC is expected to show at `at`.
 TimeDelta PhcTimeBase::Uncertainty(RawTime at) const {
   const double elapsed = std::max(0.0, (at - last_->raw).NanosDouble());
-  return kResolution + last_->window +
+  return kResolution + last_->window.Half() +
          TimeDelta::FromNanosDouble(elapsed * RateUncertainty(at));
 }
 
@@ -92,7 +92,7 @@ void PhcTimeBase::LearnRate(const Reading& reading) {
   if (!rate_from_) rate_from_ = last_;
   const TimeDelta base = reading.raw - rate_from_->raw;
   const double error =
-      (reading.window + rate_from_->window).NanosDouble() / base.NanosDouble();
+      (reading.window + rate_from_->window).Half().NanosDouble() / base.NanosDouble();
   const bool last_word =
       base >= kLongestBase || (base >= kShortestBase && error < kGoodRate);
   if (error < RateUncertainty(reading.raw) || (last_word && error < kUnknownRate)) {

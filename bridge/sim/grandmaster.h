@@ -44,6 +44,7 @@ struct GrandmasterSettings {
   int8_t sync_interval = -3;
   int8_t delay_interval = 0;
   bool one_step = false;
+  TimeDelta turnaround = TimeDelta::FromMicros(80);  // From a request to its answer.
   bool follow_up_first = false;  // The general message overtakes the event message.
   ptp::Announce announce{.origin = {},
                          .current_utc_offset = kTaiMinusUtc,

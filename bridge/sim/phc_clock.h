@@ -13,12 +13,11 @@ namespace bridge::sim {
 
 struct PhcSettings {
   OscillatorSettings crystal{.ppm = -15};
-  double dial_ppb = 0.93;      // The dial's steps; 0: none.
-  double max_ppb = 500'000;    // It goes no further.
-  double step_error_ns = 0;    // Standard deviation of how far a step goes wrong.
-  double stamp_noise_ns = 5;   // Standard deviation, each stamp.
-  double window_ns = 800;      // Of a reading, without interruptions.
-  double reading_cost_ns = 0;  // On top of the window.
+  double dial_ppb = 0.93;     // The dial's steps; 0: none.
+  double max_ppb = 500'000;   // It goes no further.
+  double step_error_ns = 0;   // Standard deviation of how far a step goes wrong.
+  double stamp_noise_ns = 5;  // Standard deviation, each stamp.
+  double window_ns = 800;     // Of a reading, without interruptions.
   TimeDelta shows = TimeDelta::FromSeconds(1'000);  // After 1970, at the start.
 };
 
@@ -55,12 +54,13 @@ class PhcClock {
   // To the dial's nearest step.
   void Dial(TaiTime now, double ppb) {
     Read(now);
-    ppb = std::clamp(ppb, -settings_.max_ppb, settings_.max_ppb);
+    asked_ppb_ = ppb = std::clamp(ppb, -settings_.max_ppb, settings_.max_ppb);
     dialled_ppb_ = settings_.dial_ppb > 0
                        ? settings_.dial_ppb * std::round(ppb / settings_.dial_ppb)
                        : ppb;
   }
-  double dialled_ppb() const { return dialled_ppb_; }
+  // What was asked for last: what a driver remembers.
+  double asked_ppb() const { return asked_ppb_; }
   PhcSettings& settings() { return settings_; }
 
  private:
@@ -68,6 +68,7 @@ class PhcClock {
   Oscillator crystal_;
   RawTime ticks_;  // The crystal's own count.
   PhcTime shows_;
+  double asked_ppb_ = 0;
   double dialled_ppb_ = 0;
   Rng rng_;
 };

@@ -214,6 +214,106 @@ Scenario ClosedLoop(std::string name, std::string about, Steering steering,
   return s;
 }
 
+// ---- Hardware stamps.
+
+Scenario Hardware(std::string name, std::string about) {
+  Scenario s = Base(std::move(name), std::move(about));
+  s.phc = PhcSettings{};
+  s.link.jitter_ns = 5;
+  return s;
+}
+
+Scenario HardwareObserve() {
+  Scenario s = Hardware("hw-observe", "a PHC that nobody steers");
+  s.config.phc.mode = PhcMode::kObserve;
+  return s;
+}
+
+Scenario HardwareJitter() {
+  Scenario s = Hardware("hw-jitter-1us", "hardware stamps with 1 us of noise");
+  s.phc->stamp_noise_ns = 290;
+  s.link.jitter_ns = 290;
+  return s;
+}
+
+Scenario HardwareP2P() {
+  Scenario s =
+      Hardware("hw-p2p", "hardware stamps, and a peer that takes 10 ms to answer");
+  s.config.ptp.delay = DelayChoice::kP2P;
+  s.phc->crystal.ppm = 20;
+  s.grandmasters[0].turnaround = TimeDelta::FromMillis(10);
+  return s;
+}
+
+Scenario PhcStepped(std::string name, std::string about, TimeDelta by) {
+  Scenario s = Hardware(std::move(name), std::move(about));
+  s.script = [by](World& world) {
+    world.At(absl::Milliseconds(40'300), [&world, by] { world.StepPhc(by); });
+    world.At(absl::Milliseconds(80'700), [&world, by] { world.StepPhc(-by); });
+  };
+  return s;
+}
+
+Scenario PhcDialled() {
+  Scenario s = Hardware("hw-dialled", "somebody turns the PHC's dial by 50 ppm");
+  s.script = [](World& world) {
+    world.At(absl::Milliseconds(40'300), [&world] { world.DialPhc(50'000); });
+  };
+  return s;
+}
+
+Scenario PhcReadErrors() {
+  Scenario s = Hardware("hw-read-errors", "the PHC can't be read from 40 s to 70 s");
+  s.script = [](World& world) {
+    world.At(absl::Seconds(40), [&world] { world.SetPhcReadable(false); });
+    world.At(absl::Seconds(70), [&world] { world.SetPhcReadable(true); });
+  };
+  return s;
+}
+
+Scenario PhcRefuses() {
+  Scenario s = Hardware("hw-refuses", "from 40 s on the PHC can't be adjusted");
+  s.script = [](World& world) {
+    world.At(absl::Seconds(40), [&world] { world.SetPhcSteerable(false); });
+  };
+  return s;
+}
+
+// A PHY behind a slow bus, as that of a Raspberry Pi CM4.
+Scenario SlowPhc() {
+  Scenario s =
+      Hardware("hw-slow-reading", "reading takes 1 ms, transmit stamps 100 ms");
+  s.phc->window_ns = 1e6;
+  s.phc->step_error_ns = 1e6;
+  s.phc->dial_ppb = 7.45;
+  s.transmit_stamp_delay = TimeDelta::FromMillis(100);
+  s.config.output.max_error = TimeDelta::FromMillis(2);
+  return s;
+}
+
+Scenario PhcLostStamps() {
+  Scenario s =
+      Hardware("hw-tx-stamps-late", "transmit stamps come after 100 ms, or never");
+  s.transmit_stamp_delay = TimeDelta::FromMillis(100);
+  s.transmit_stamp_loss = 0.3;
+  return s;
+}
+
+Scenario PhcReset() {
+  Scenario s =
+      Hardware("hw-link-reset", "the PHC is set to UTC when the link comes up");
+  s.script = [](World& world) {
+    for (int i = 1; i <= 3; ++i) {
+      world.At(absl::Seconds(20 * i), [&world] { world.SetLinkUp(false); });
+      world.At(absl::Seconds(20 * i + 5), [&world] {
+        world.ResetPhc();
+        world.SetLinkUp(true);
+      });
+    }
+  };
+  return s;
+}
+
 }  // namespace
 
 std::vector<Scenario> Scenarios() {
@@ -244,6 +344,22 @@ std::vector<Scenario> Scenarios() {
                  Steering::kSlew1000, TimeDelta::FromMillis(5)),
       ClosedLoop("loop-step", "a consumer steps the system clock, then slews it",
                  Steering::kStepThenSlew, TimeDelta::FromSeconds(2)),
+      Hardware("hw-discipline", "hardware stamps, and the PHC steered to TAI"),
+      HardwareObserve(),
+      HardwareJitter(),
+      HardwareP2P(),
+      PhcStepped("hw-step-1s", "somebody steps the PHC by 1 s and back",
+                 TimeDelta::FromSeconds(1)),
+      PhcStepped("hw-step-37s", "somebody sets the PHC to UTC and back",
+                 TimeDelta::FromSeconds(-kTaiMinusUtc)),
+      PhcStepped("hw-step-500us", "somebody steps the PHC by 500 us and back",
+                 TimeDelta::FromMicros(500)),
+      PhcDialled(),
+      PhcReadErrors(),
+      PhcRefuses(),
+      SlowPhc(),
+      PhcLostStamps(),
+      PhcReset(),
   };
 }
 

@@ -21,7 +21,8 @@ constexpr auto kLeapSilence = TimeDelta::FromSeconds(5);
 constexpr size_t kMaxLogLines = 10'000;
 constexpr uint64_t kMaxBadSamplesLogged = 20;
 
-Config Complete(Config config) {
+Config Complete(Config config, bool hardware) {
+  if (hardware) config.ptp.timestamping = Timestamping::kHardware;
   if (config.ptp.interface.empty()) config.ptp.interface = "sim0";
   if (config.output.shm.empty()) config.output.shm.push_back({});
   return config;
@@ -41,8 +42,9 @@ World::World(Scenario scenario)
       system_(kRawAtStart, consumer_.RightClock(start_) - scenario_.system_error),
       kernel_(scenario_.kernel),
       leap_list_(LeapListFile(scenario_.leap_list, truth_, scenario_.start)) {
-  engine_ =
-      std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
+  engine_ = MakeEngine();
+  // Forked last: worlds without one keep their random numbers.
+  if (scenario_.phc) phc_.emplace(*scenario_.phc, start_, rng_.Fork());
   for (const GrandmasterSettings& settings : scenario_.grandmasters) {
     grandmasters_.push_back(std::make_unique<Grandmaster>(settings));
     auto& plan = grandmasters_.back()->settings().leap_plan;
@@ -60,9 +62,18 @@ World::World(Scenario scenario)
 
 // ---- The daemon and the system it runs on.
 
+std::unique_ptr<ClientEngine> World::MakeEngine() {
+  return std::make_unique<ClientEngine>(
+      Complete(scenario_.config, scenario_.phc.has_value()), kSlave, rng_.Next());
+}
+
 void World::StartDaemon() {
   running_ = true;
   Actions actions;
+  if (phc_) {
+    engine_->OnPhcAdjusted({SetPhcFrequency{phc_->asked_ppb()}, ReadRaw()}, Mono(),
+                           actions);
+  }
   ReplaceLeapList(leap_list_);
   engine_->OnKernelClock(kernel_, Mono(), actions);
   engine_->OnPair(ReadPair(), Mono(), actions);
@@ -78,8 +89,7 @@ void World::RestartDaemon(absl::Duration down) {
   CarryOut(actions);
   running_ = false;
   kernel_.may_be_ours |= tally_.published > 0;
-  engine_ =
-      std::make_unique<ClientEngine>(Complete(scenario_.config), kSlave, rng_.Next());
+  engine_ = MakeEngine();
   published_before_start_ = tally_.published;
   After(ToTimeDelta(down), [this] { StartDaemon(); });
 }
@@ -97,6 +107,7 @@ void World::OncePerSecond() {
     ScheduleDeadline();
   }
   CheckFreshness();
+  if (phc_ && scenario_.keep_samples) phc_errors_.push_back({now_, PhcErrorNow()});
   ++tally_.seconds;
   tally_.seconds_publishing += engine_->publishing();
   After(TimeDelta::FromSeconds(1), [this] { OncePerSecond(); });
@@ -198,6 +209,42 @@ CrossTimestamp<Raw> World::ReadPair() {
           .window = TimeDelta::FromNanosDouble(window)};
 }
 
+EventStamp World::Stamp() {
+  if (phc_) return phc_->Stamp(now_);
+  return ReadSystem();
+}
+
+// Readings of a PHC take no time here, or else what is stamped meanwhile would be
+// stamped late; their windows say how long they took.
+ClockReading World::ReadClocks() {
+  if (!phc_ || !phc_readable_) return {.pair = ReadPair()};
+  double window = phc_->settings().window_ns * rng_.Uniform(0.9, 1.1);
+  if (rng_.Chance(0.01)) window += 8'000 * rng_.Uniform();
+  const double off = window * (rng_.Uniform() - 0.5) / 2;
+  const CrossTimestamp<Phc> phc{
+      .local = phc_->Read(now_),
+      .system = ReadSystem() + TimeDelta::FromNanosDouble(off),
+      .window = TimeDelta::FromNanosDouble(window)};
+  return {.pair = ReadPair(), .phc = phc};
+}
+
+// Dated to half a microsecond, which the system call takes.
+PhcAdjusted World::Adjust(const PhcCommand& command) {
+  if (!phc_ || !phc_steerable_) return {command, std::nullopt};
+  const RawTime at = ReadRaw() + TimeDelta::FromNanosDouble(rng_.Uniform(-500, 500));
+  if (const auto* step = std::get_if<bridge::StepPhc>(&command)) {
+    phc_->Step(now_, step->by);
+  } else {
+    phc_->Dial(now_, std::get<SetPhcFrequency>(command).ppb);
+  }
+  return {command, at};
+}
+
+void World::ResetPhc() {
+  phc_->Set(now_, PhcTime() + TrueUtc().SinceEpoch());
+  phc_->Dial(now_, 0);
+}
+
 // ---- Masters.
 
 void World::ScheduleMaster(size_t i) {
@@ -236,9 +283,9 @@ void World::AtMaster(size_t i, const ptp::Message& request) {
   Grandmaster& master = *grandmasters_[i];
   if (!master.alive() || request.header.domain != master.settings().domain) return;
   if (const auto response = master.DelayResponse(request, now_)) {
-    After(TimeDelta::FromMicros(80), [this, response] { ToSlave(*response); });
+    After(master.settings().turnaround, [this, response] { ToSlave(*response); });
   } else if (const auto peer = master.PdelayResponse(request, now_)) {
-    After(TimeDelta::FromMicros(80), [this, i, peer, request] {
+    After(master.settings().turnaround, [this, i, peer, request] {
       ToSlave(*peer);
       const ptp::Message follow_up = grandmasters_[i]->PdelayFollowUp(request, now_);
       After(TimeDelta::FromMicros(80), [this, follow_up] { ToSlave(follow_up); });
@@ -257,8 +304,8 @@ void World::ToSlave(const ptp::Message& message, TimeDelta held) {
   for (const TimeDelta delay : link_.Deliver(Direction::kToSlave)) {
     After(delay, [this, octets = std::vector(written.begin(), written.end()), event,
                   held]() mutable {
-      std::optional<UtcTime> stamp;
-      if (event) stamp = ReadSystem();
+      std::optional<EventStamp> stamp;
+      if (event) stamp = Stamp();
       if (held == TimeDelta()) return Arrive(std::move(octets), stamp);
       After(held, [this, octets = std::move(octets), stamp]() mutable {
         Arrive(std::move(octets), stamp);
@@ -275,8 +322,8 @@ void World::Arrive(std::vector<uint8_t> octets, std::optional<EventStamp> stamp)
 
 void World::Inject(std::vector<uint8_t> octets, bool stamped) {
   if (!running_) return;
-  std::optional<UtcTime> stamp;
-  if (stamped) stamp = ReadSystem();
+  std::optional<EventStamp> stamp;
+  if (stamped) stamp = Stamp();
   arrivals_.push_back({std::move(octets), stamp});
   WakeTurn(TimeDelta::FromMicros(20));
 }
@@ -293,8 +340,8 @@ void World::FromSlave(const ptp::Send& send) {
         [this, message, token = send.token] {
           if (ptp::IsEvent(message.header.type) &&
               !rng_.Chance(scenario_.transmit_stamp_loss)) {
-            const UtcTime stamp = ReadSystem();
-            After(TimeDelta::FromMicros(25), [this, token, stamp] {
+            const EventStamp stamp = Stamp();
+            After(scenario_.transmit_stamp_delay, [this, token, stamp] {
               if (!running_) return;
               transmitted_.push_back({token, stamp});
               WakeTurn(TimeDelta::FromMicros(20));
@@ -385,7 +432,9 @@ void World::CarryOut(Actions& actions) {
     if (const auto* send = std::get_if<SendMessage>(&action)) {
       FromSlave(*send);
     } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-      engine_->OnCrossTimestamp(ClockReading{ReadPair()}, Mono(), actions);
+      engine_->OnCrossTimestamp(ReadClocks(), Mono(), actions);
+    } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
+      engine_->OnPhcAdjusted(Adjust(adjust->command), Mono(), actions);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
       OnPublish(publish->sample, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {
@@ -476,6 +525,26 @@ double World::RmsError(absl::Duration since) const {
   for (const PublishedSample& sample : samples_) {
     if (sample.when < start_ + ToTimeDelta(since)) continue;
     sum += sample.error_ns * sample.error_ns;
+    ++count;
+  }
+  return count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));
+}
+
+double World::WorstPhcError(absl::Duration since) const {
+  double worst = 0;
+  for (const PhcError& error : phc_errors_) {
+    if (error.when < start_ + ToTimeDelta(since)) continue;
+    worst = std::max(worst, std::fabs(error.ns));
+  }
+  return worst;
+}
+
+double World::RmsPhcError(absl::Duration since) const {
+  double sum = 0;
+  size_t count = 0;
+  for (const PhcError& error : phc_errors_) {
+    if (error.when < start_ + ToTimeDelta(since)) continue;
+    sum += error.ns * error.ns;
     ++count;
   }
   return count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));

@@ -24,6 +24,7 @@
 #include "bridge/sim/leap_list.h"
 #include "bridge/sim/link.h"
 #include "bridge/sim/oscillator.h"
+#include "bridge/sim/phc_clock.h"
 #include "bridge/sim/system_clock.h"
 #include "bridge/sim/tally.h"
 #include "bridge/sim/truth.h"
@@ -49,7 +50,10 @@ struct Scenario {
   TimeDelta system_error = TimeDelta::FromMillis(5);  // At the start.
   KernelClock kernel;                                 // As it is at the start.
   LeapList leap_list = LeapList::kGood;
+  // With it, frames are stamped by this clock, and the configuration says hardware.
+  std::optional<PhcSettings> phc = {};
   double transmit_stamp_loss = 0;  // Share of TX stamps that never come.
+  TimeDelta transmit_stamp_delay = TimeDelta::FromMicros(25);
   // Each sample, for samples() and what is computed from it; off for long runs,
   // where the tally has to do.
   bool keep_samples = true;
@@ -72,6 +76,14 @@ class World {
   Link& link() { return link_; }
   void SetLinkUp(bool up);
   void StepSystemClock(TimeDelta by);
+  // What somebody else does to the PHC: steps it, dials it, or sets it to UTC and the
+  // dial to 0, as some drivers do with a link that comes up. There is one.
+  void StepPhc(TimeDelta by) { phc_->Step(now_, by); }
+  void DialPhc(double ppb) { phc_->Dial(now_, ppb); }
+  void ResetPhc();
+  // Reading it fails / adjusting it is refused.
+  void SetPhcReadable(bool readable) { phc_readable_ = readable; }
+  void SetPhcSteerable(bool steerable) { phc_steerable_ = steerable; }
   // Done once, at the next sample: between the reading of the clocks and the
   // store, or between the store and the check that follows it.
   void BeforeNextStore(std::function<void()> what) { before_store_ = std::move(what); }
@@ -112,6 +124,17 @@ class World {
   // A right clock (smeared for a consumer that smears) minus the system's now, ns.
   double SystemClockError();
   const Consumer& consumer() const { return consumer_; }
+  // PHC - TAI, ns, once a second; of the scenarios that have one and keep samples.
+  struct PhcError {
+    TaiTime when;
+    double ns;
+  };
+  const std::vector<PhcError>& phc_errors() const { return phc_errors_; }
+  double WorstPhcError(absl::Duration since) const;  // ns
+  double RmsPhcError(absl::Duration since) const;    // ns
+  double PhcErrorNow() {
+    return (phc_->Read(now_).SinceEpoch() - now_.SinceEpoch()).NanosDouble();
+  }
   // Invariants that did not hold, in words.
   const std::vector<std::string>& violations() const { return violations_; }
   const std::vector<std::string>& log() const { return log_; }
@@ -131,6 +154,7 @@ class World {
   };
 
   void Step();
+  std::unique_ptr<ClientEngine> MakeEngine();
   void StartDaemon();
   void OncePerSecond();
   void CheckFreshness();
@@ -155,7 +179,11 @@ class World {
   MonoTime Mono() { return MonoTime::FromNanos(ReadRaw().Nanos()); }
   UtcTime ReadSystem() { return system_.Read(ReadRaw()); }
   UtcTime TrueUtc() const { return truth_.Utc(now_); }
+  // As a frame passes the timestamp point.
+  EventStamp Stamp();
   CrossTimestamp<Raw> ReadPair();
+  ClockReading ReadClocks();
+  PhcAdjusted Adjust(const PhcCommand& command);
   void After(TimeDelta delay, std::function<void()> what);
 
   Scenario scenario_;
@@ -166,6 +194,9 @@ class World {
   EventQueue queue_;
   Oscillator oscillator_;
   Link link_;
+  std::optional<PhcClock> phc_;
+  bool phc_readable_ = true;
+  bool phc_steerable_ = true;
   std::vector<std::unique_ptr<Grandmaster>> grandmasters_;
   ntpshm::Segment segment_{};
   ntpshm::SegmentWriter writer_{&segment_};
@@ -188,6 +219,7 @@ class World {
   uint64_t published_before_start_ = 0;
   std::optional<TaiTime> last_published_;
   std::vector<PublishedSample> samples_;
+  std::vector<PhcError> phc_errors_;
   std::vector<std::string> violations_;
   std::vector<std::string> log_;
   uint64_t events_ = 0;
