@@ -199,6 +199,11 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   NativeSource::Reading read;
   if (reading) read = source_.OnReading(*reading);
   if (read.phc_stepped) return OnPhcStepped(now, out);
+  if (read.phc_uncertain) {
+    ptp::PortActions said;
+    source_.ForgetMeasurements(now, said);
+    Absorb(said, now, out);
+  }
   const std::optional<CrossTimestamp<Local>>& cross = read.local;
   if (cross) {
     last_reading_ = cross;
@@ -489,6 +494,10 @@ void ClientEngine::OnPhcStepped(MonoTime now, Actions& out) {
   servo_.Reset();
   Withhold(WithholdReason::kPhcStepped, now, out);
   Absorb(said, now, out);
+  // Who stepped it may have dialled it too; the ledger has to be true.
+  if (disciplines()) {
+    out.push_back(AdjustPhc{SetPhcFrequency{source_.phc().frequency_ppb()}});
+  }
 }
 
 void ClientEngine::SteerPhc(MonoTime now, Actions& out) {

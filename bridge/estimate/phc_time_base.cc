@@ -23,10 +23,11 @@ constexpr TimeDelta kResolution = TimeDelta::FromNanos(500);
 constexpr TimeDelta kOldestStamp = TimeDelta::FromMillis(500);
 constexpr TimeDelta kFuture = TimeDelta::FromMillis(1);
 // Of a step of our own: through a slow bus, reading, adding and writing takes
-// milliseconds. A window of half of this or more hides it, and the reading is
-// then the better guess.
+// milliseconds.
 constexpr TimeDelta kMostInexact = TimeDelta::FromMillis(50);
-constexpr TimeDelta kInexact = TimeDelta::FromMicros(5);
+// A step that was measured no better than this is a disturbance that measurements are
+// better begun anew after.
+constexpr TimeDelta kUncertainStep = TimeDelta::FromMicros(5);
 
 TimeDelta Stretched(TimeDelta span, double excess) {
   return span + TimeDelta::FromNanosDouble(span.NanosDouble() * excess);
@@ -64,12 +65,16 @@ PhcTimeBase::Verdict PhcTimeBase::MeasureOwnStep(TimeDelta off,
                                                  const Reading& reading) {
   own_step_ = false;
   const TimeDelta noise = (reading.window + last_->window).Half();
-  if (off.Abs() > std::min(noise, kInexact)) {
+  const bool uncertain = noise > kUncertainStep;
+  if (uncertain || off.Abs() > noise) {
     for (size_t i = 0; i < count_; ++i) segments_[i].phc = segments_[i].phc + off;
     first_stamp_ = first_stamp_ + std::max(off, TimeDelta());
   }
   last_ = reading;
-  return Verdict::kGood;
+  if (!uncertain) return Verdict::kGood;
+  era_ = era_.Next();
+  rate_from_.reset();
+  return Verdict::kUncertain;
 }
 
 double PhcTimeBase::RateUncertainty(RawTime at) const {

@@ -26,11 +26,13 @@ class PhcTimeBase {
  public:
   enum class Verdict {
     kGood,
-    kWide,     // Its window is over twice the running median, or it doesn't advance
-               // CLOCK_MONOTONIC_RAW: not used.
-    kStepped,  // Somebody else stepped the PHC (or changed its rate by more than any
-               // crystal does): a new era, and nothing of the old one is worth
-               // anything.
+    kWide,       // Its window is over twice the running median, or it doesn't advance
+                 // CLOCK_MONOTONIC_RAW: not used.
+    kStepped,    // Somebody else stepped the PHC (or changed its rate by more than any
+                 // crystal does): a new era, and nothing of the old one is worth
+                 // anything.
+    kUncertain,  // Our own step was read through windows so wide that it may have gone
+                 // some microseconds wrong: a new era as well.
   };
 
   // The PHC and CLOCK_MONOTONIC_RAW at one instant, to within half of `window`.

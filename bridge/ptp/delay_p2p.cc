@@ -1,10 +1,25 @@
 #include "bridge/ptp/delay_p2p.h"
 
+#include <cmath>
 #include <utility>
 
 #include "bridge/time/waiting.h"
 
 namespace bridge::ptp {
+namespace {
+
+// Stamps of a microsecond's noise tell the rate to a ppm over the least, and better
+// over the most; a neighbour that slews its clock is known after that.
+constexpr TimeDelta kLeastBase = TimeDelta::FromMillis(500);
+constexpr TimeDelta kMostBase = TimeDelta::FromSeconds(8);
+// No clock is off by more, but a step looks like it.
+constexpr double kMostRate = 1e-3;
+
+TimeDelta Stretched(TimeDelta span, double rate) {
+  return span + TimeDelta::FromNanosDouble(span.NanosDouble() * rate);
+}
+
+}  // namespace
 
 DelayP2p::DelayP2p(const SlavePortSettings& settings, Rng rng)
     : self_(settings.identity), interval_(settings.delay_interval), rng_(rng) {}
@@ -22,6 +37,8 @@ void DelayP2p::Stop() {
 void DelayP2p::Forget() {
   exchanges_ = {};
   answers_ = {};
+  mark_.reset();
+  neighbor_rate_.reset();
 }
 
 void DelayP2p::OnTime(MonoTime now, Sender& sender, PortActions& out) {
@@ -98,13 +115,35 @@ void DelayP2p::OnPdelayRespFollowUp(const Header& header,
   CompleteIfAll(*x, out);
 }
 
-void DelayP2p::CompleteIfAll(const Exchange& x, PortActions& out) const {
+void DelayP2p::CompleteIfAll(const Exchange& x, PortActions& out) {
   // A second answer often comes after the first is complete; so the exchange
   // after a contested one is not believed either.
   if (suspect_ || x.spoiled) return;
   if (!x.t1 || !x.t2 || !x.t3 || !x.t4) return;
-  const TimeDelta round_trip = (*x.t4 - *x.t1) - (*x.t3 - *x.t2) - x.corrections;
+  LearnNeighborRate(x);
+  const TimeDelta away = Stretched(*x.t4 - *x.t1, neighbor_rate_.value_or(local_rate_));
+  const TimeDelta round_trip = away - (*x.t3 - *x.t2) - x.corrections;
   out.push_back(PeerDelayMeasured{round_trip.Half(), *x.t4});
+}
+
+void DelayP2p::LearnNeighborRate(const Exchange& x) {
+  const bool stamps = *x.t3 != TaiTime();
+  if (!stamps || !mark_ || mark_->responder != *x.responder) {
+    neighbor_rate_.reset();
+    mark_.reset();
+    if (stamps) mark_ = Mark{*x.responder, *x.t3, *x.t4};
+    return;
+  }
+  const TimeDelta base = *x.t4 - mark_->t4;
+  if (base < kLeastBase) return;
+  const double rate = ((*x.t3 - mark_->t3) - base).NanosDouble() / base.NanosDouble();
+  if (std::fabs(rate) > kMostRate) {
+    neighbor_rate_.reset();  // It was stepped.
+  } else {
+    neighbor_rate_ = rate;
+    if (base < kMostBase) return;
+  }
+  mark_ = Mark{*x.responder, *x.t3, *x.t4};
 }
 
 void DelayP2p::OnPdelayReq(const Header& header, std::optional<LocalTime> received,
@@ -131,7 +170,7 @@ void DelayP2p::SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
   Message follow_up = sender.NewMessage(
       MessageType::kPdelayRespFollowUp, answer.sequence,
       PdelayRespFollowUp{.response_origin = {}, .requesting_port = answer.requester});
-  const TimeDelta turnaround = t3 - answer.t2;
+  const TimeDelta turnaround = Stretched(t3 - answer.t2, local_rate_);
   // The clock was stepped between the stamps: better no answer than a wrong one.
   if (!IsPlausibleCorrection(turnaround)) return;
   follow_up.header.correction = turnaround + answer.request_correction;

@@ -7,6 +7,12 @@
 // The responder's stamps are of a clock that shows no TAI, so it answers in the
 // way that needs only their difference: both timestamps zero, t3 - t2 in the
 // correctionField of the Pdelay_Resp_Follow_Up (11.4.2 c) 8).
+//
+// t4 - t1 and t3 - t2 are of two clocks, neither of which is steered to the other. A
+// neighbour 20 ppm away that takes 10 ms to answer would so add 100 ns to the link.
+// Its rate is measured from its own stamps (neighborRateRatio of IEEE 802.1AS-2020,
+// 10.2.5.7, between its t3 and our t4); one that sends none, and one not measured yet,
+// is taken to run as TAI does.
 #pragma once
 
 #include <array>
@@ -50,6 +56,9 @@ class DelayP2p {
   void OnTime(MonoTime now, Sender& sender, PortActions& out);
   std::optional<MonoTime> Deadline() const { return next_request_; }
 
+  // d(TAI)/d(local) - 1, as far as known.
+  void set_local_rate(double rate) { local_rate_ = rate; }
+
  private:
   struct Exchange {
     SequenceId sequence;
@@ -75,9 +84,17 @@ class DelayP2p {
   // The exchange that `header` belongs to, or nullptr after appending Dropped.
   Exchange* Match(const Header& header, const PortIdentity& requesting_port,
                   MonoTime now, PortActions& out);
-  void CompleteIfAll(const Exchange& exchange, PortActions& out) const;
+  void CompleteIfAll(const Exchange& exchange, PortActions& out);
+  void LearnNeighborRate(const Exchange& exchange);
   void SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
                     PortActions& out);
+
+  // One end of the base line of the neighbour's rate.
+  struct Mark {
+    PortIdentity responder;
+    TaiTime t3;  // On the neighbour's clock.
+    LocalTime t4;
+  };
 
   PortIdentity self_;
   LogInterval interval_;
@@ -87,6 +104,9 @@ class DelayP2p {
   std::array<std::optional<Exchange>, kMaxExchanges> exchanges_;  // By sequenceId.
   bool contested_ = false;  // Two responders since the latest request ...
   bool suspect_ = false;    // ... or the one before it.
+  double local_rate_ = 0;
+  std::optional<Mark> mark_;
+  std::optional<double> neighbor_rate_;  // d(neighbour)/d(local) - 1.
   std::array<std::optional<Answer>, kMaxExchanges> answers_;
   size_t oldest_answer_ = 0;
 };

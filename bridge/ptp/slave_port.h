@@ -57,6 +57,9 @@ class SlavePort {
   // The estimator has (lost) enough measurements to trust: UNCALIBRATED <-> SLAVE.
   void OnCalibrated(bool calibrated, MonoTime now, PortActions& out);
 
+  // d(TAI)/d(local) - 1 as far as known, 0 otherwise: link delays are measured with it.
+  void set_local_rate(double rate) { delay_p2p_.set_local_rate(rate); }
+
   PortState state() const { return state_; }
   // The qualified parent; nothing in LISTENING.
   const std::optional<ParentInfo>& parent() const { return parent_; }

@@ -63,6 +63,9 @@ NativeSource::Reading NativeSource::OnReading(const ClockReading& reading) {
     case PhcTimeBase::Verdict::kStepped:
       result.phc_stepped = true;
       break;
+    case PhcTimeBase::Verdict::kUncertain:
+      result.phc_uncertain = true;
+      break;
   }
   result.local = {phc_.CarryReading(phc.local), phc.system, phc.window};
   return result;
@@ -127,6 +130,8 @@ void NativeSource::Measure(size_t first, MonoTime now, ptp::PortActions& out) {
   if (estimator_.last_sync() && estimator_.last_sync() != sync_before) {
     last_good_sync_ = now;
   }
+  const auto map = estimator_.Map();
+  port_.set_local_rate(map ? map->rate() : 0);
   if (estimator_.ready() != ready_before) {
     port_.OnCalibrated(estimator_.ready(), now, out);
   }

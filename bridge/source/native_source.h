@@ -47,6 +47,7 @@ class NativeSource {
   struct Reading {
     bool system_stepped = false;  // Since the last pair.
     bool phc_stepped = false;     // By somebody else: call ForgetMeasurements.
+    bool phc_uncertain = false;   // How far we stepped it ourselves: likewise.
     bool wide = false;
     // The clock that measurements are made on, as this reading showed it. Nothing when
     // stamps are the PHC's and it could not be read.
