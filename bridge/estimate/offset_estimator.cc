@@ -145,27 +145,46 @@ void OffsetEstimator::Limit(Side side, const Measurement& m) {
 // a link delay. They may come in either order: the Delay_Resp to a request sent
 // right after a Sync often overtakes its Follow_Up.
 void OffsetEstimator::Start(Side side, const Measurement& m) {
-  (side == kForward ? first_sync_ : first_reverse_) = m;
-  if (!first_sync_ || !first_reverse_) return;
+  if (side == kForward) {
+    early_syncs_[early_sync_count_++ % kEarlySyncs] = m;
+  } else {
+    first_reverse_ = m;
+  }
+  if (early_sync_count_ == 0 || !first_reverse_) return;
   const Measurement& other = *first_reverse_;
   const bool p2p = other.row.x == 0;
 
-  const LocalTime now = std::max(first_sync_->at, other.at);
-  const double age = (now - first_sync_->at).SecondsDouble();
-  if (age > kLongestExchange || (!p2p && other.at < first_sync_->at)) return;
+  const size_t kept = std::min(early_sync_count_, kEarlySyncs);
+  const Measurement* sync = nullptr;
+  size_t later = 0;
+  for (; later < kept && sync == nullptr; ++later) {
+    const Measurement& one =
+        early_syncs_[(early_sync_count_ - 1 - later) % kEarlySyncs];
+    if (p2p || one.at <= other.at) sync = &one;
+  }
+  if (sync == nullptr) return;
+  const LocalTime now = std::max(sync->at, other.at);
+  const double age = (now - sync->at).SecondsDouble();
+  if (age > kLongestExchange) return;
   const double r = NoisePrior(settings_.stamps);
-  anchor_ = first_sync_->z;
+  const TimeDelta anchor = sync->z;
   // x of the Sync is 0 now.
   const Kalman start =
       p2p ? Kalman::FromLinkDelay(0, other.z.NanosDouble(), age, r, r)
-          : Kalman::FromExchange(0, (other.z + anchor_).NanosDouble(), age, r, r);
+          : Kalman::FromExchange(0, (other.z + anchor).NanosDouble(), age, r, r);
   const double d = start.state().d;
   if (d < -kNegativeDelay || d > kLongestDelay) return;  // Not of one path.
+  anchor_ = anchor;
   filter_ = start;
   now_ = now;
   reverse_row_ = other.row;
-  last_sync_ = first_sync_->at;
+  last_sync_ = sync->at;
   for (Direction& direction : directions_) direction.used = 1;
+  // A transmit stamp may be so late that Syncs have come since.
+  for (--later; later > 0 && filter_; --later) {
+    --counters_.measurements;  // Counted already.
+    Add(kForward, early_syncs_[(early_sync_count_ - later) % kEarlySyncs]);
+  }
 }
 
 // Predicts to `at`; false when it is too old to be used.

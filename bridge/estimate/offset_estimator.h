@@ -150,7 +150,9 @@ class OffsetEstimator {
   Counters counters_;
 
   // Before the first exchange is complete.
-  std::optional<Measurement> first_sync_;
+  static constexpr size_t kEarlySyncs = 16;
+  std::array<Measurement, kEarlySyncs> early_syncs_{};  // A ring.
+  size_t early_sync_count_ = 0;
   std::optional<Measurement> first_reverse_;
 
   // The state at `now_`; x is relative to `anchor_`: local - TAI = anchor_ + x.

@@ -57,6 +57,18 @@ TEST(OffsetEstimator, IsReadyFromTheSecondSyncOn) {
   EXPECT_LT(std::abs(link.Error(2)), 50);
 }
 
+TEST(OffsetEstimator, StartsWithADelayRequestThatLaterSyncsOvertook) {
+  Exchanges link({.stamps = StampKind::kHardware}, 40);
+  link.Sync(1);
+  for (const double s : {1.125, 1.25, 1.375}) link.Sync(s);
+  link.Delay(1.001);  // Its transmit stamp took 400 ms.
+  EXPECT_TRUE(link.estimator.ready());
+  EXPECT_EQ(link.estimator.last_sync(), link.Raw(1.375));
+  EXPECT_LT(std::abs(link.Error(1.375)), 50);
+  EXPECT_EQ(link.estimator.counters().measurements, 5u);
+  EXPECT_EQ(link.estimator.counters().outliers, 0u);
+}
+
 TEST(OffsetEstimator, IsReadyWithALinkDelayInEitherOrder) {
   for (const bool link_first : {true, false}) {
     Exchanges link;

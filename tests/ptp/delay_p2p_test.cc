@@ -229,6 +229,77 @@ TEST_F(DelayP2pTest, OneSideMeasuresWhatTheOtherAnswers) {
   ExpectLinkDelay(Hear(Parsed(All<Send>(out).at(0))), Nanos(1000));
 }
 
+// A neighbour whose clock runs faster than ours by `rate` and that takes 10 ms to
+// answer, over 1000 ns of link. Once a second.
+class NeighborRate : public DelayP2pTest {
+ protected:
+  // The link delay of the i-th exchange, ns.
+  double Exchange(int i, double rate, bool one_step = false, TimeDelta step = {}) {
+    if (i > 0) NextRequest();
+    const auto there = [&](double ns) {
+      return TaiTime() + TimeDelta::FromSeconds(1'800'000'000) + step +
+             TimeDelta::FromNanosDouble(ns * (1 + rate));
+    };
+    const double t1 = i * 1e9, t2 = t1 + 1000, t3 = t2 + 1e7, t4 = t3 + 1000;
+    Transmitted(request_.token, At(t1));
+    Message response = Response(), follow_up = FollowUpMessage();
+    std::get<PdelayResp>(response.body).request_receipt = there(t2);
+    std::get<PdelayRespFollowUp>(follow_up.body).response_origin = there(t3);
+    if (one_step) {
+      response.header.flags.two_step = false;
+      response.header.correction = there(t3) - there(t2);
+      return Measured(Hear(response, At(t4), i + 0.1));
+    }
+    Hear(response, At(t4), i + 0.1);
+    return Measured(Hear(follow_up, std::nullopt, i + 0.1));
+  }
+  static LocalTime At(double ns) {
+    return LocalTime() + TimeDelta::FromNanosDouble(ns);
+  }
+  static double Measured(const PortActions& out) {
+    const auto measured = All<PeerDelayMeasured>(out);
+    EXPECT_EQ(measured.size(), 1u);
+    return measured.at(0).mean_link_delay.NanosDouble();
+  }
+};
+
+TEST_F(NeighborRate, IsMeasuredFromTheSecondExchangeOn) {
+  EXPECT_NEAR(Exchange(0, -20e-6), 1100, 0.1) << "the premise: 100 ns too long";
+  for (int i = 1; i < 30; ++i) EXPECT_NEAR(Exchange(i, -20e-6), 1000, 0.1) << i;
+}
+
+TEST_F(NeighborRate, IsTakenForThatOfTaiUntilMeasured) {
+  delay_.set_local_rate(-20e-6);
+  // It turns out to have a rate of its own.
+  EXPECT_NEAR(Exchange(0, -35e-6), 1075, 0.1);
+  for (int i = 1; i < 5; ++i) EXPECT_NEAR(Exchange(i, -35e-6), 1000, 0.1) << i;
+}
+
+TEST_F(NeighborRate, IsTakenForThatOfTaiWhenItSendsNoStamps) {
+  EXPECT_NEAR(Exchange(0, -20e-6, true), 1100, 0.1) << "the premise";
+  delay_.set_local_rate(-20e-6);
+  for (int i = 1; i < 5; ++i) EXPECT_NEAR(Exchange(i, -20e-6, true), 1000, 0.1) << i;
+}
+
+TEST_F(NeighborRate, IsMeasuredAnewAfterANeighbourStepsItsClock) {
+  delay_.set_local_rate(-20e-6);
+  for (int i = 0; i < 3; ++i) Exchange(i, -20e-6);
+  const TimeDelta step = TimeDelta::FromSeconds(-37);
+  for (int i = 3; i < 6; ++i) {
+    EXPECT_NEAR(Exchange(i, -20e-6, false, step), 1000, 0.1) << i;
+  }
+}
+
+TEST_F(NeighborRate, OurOwnTurnaroundIsToldInSecondsOfTai) {
+  delay_.set_local_rate(-20e-6);
+  const auto sends = All<Send>(AskUs(Local(1000)));
+  ASSERT_EQ(sends.size(), 1u);
+  const auto follow_ups =
+      All<Send>(Transmitted(sends[0].token, Local(1000 + 10'000'000), 0.6));
+  ASSERT_EQ(follow_ups.size(), 1u);
+  EXPECT_EQ(Parsed(follow_ups[0]).header.correction, Nanos(10'000'000 - 200));
+}
+
 TEST_F(DelayP2pTest, DoesNotAnswerWhatItCannotMeasure) {
   const auto no_stamp = AskUs(std::nullopt);
   EXPECT_THAT(All<Send>(no_stamp), IsEmpty());
