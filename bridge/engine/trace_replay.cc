@@ -147,8 +147,9 @@ void TraceReplay::OnTurn(const trace::Turn& turn) {
       return;
     }
     --asked_;
-  } else if (asked_ > 0 && turn.now > asked_at_) {
-    AnswerAlone();
+  } else if (asked_ > 0 && turn.now > asked_at_ &&
+             !std::holds_alternative<trace::Adjusted>(turn.input)) {
+    AnswerAlone();  // Another answer may have come before, an input of its own not.
   }
   if (const auto* pair = std::get_if<trace::Pair>(&turn.input)) {
     pair_ = pair->pair;
