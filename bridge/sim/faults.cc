@@ -181,6 +181,24 @@ void KernelTai(World& world, const FaultAt& fault, Rng& rng) {
       });
 }
 
+// ---- The PHC.
+
+// By more than its readings' windows, or nobody could know.
+void PhcStep(World& world, const FaultAt& fault, Rng& rng) {
+  const bool tight = world.scenario().phc->window_ns < 50e3;
+  const double seconds =
+      tight ? OneOf(rng, std::array{1e-3, -1e-3, 0.02, 0.3, -0.3, 1.0, -37.0, 3600.0})
+            : OneOf(rng, std::array{0.3, -0.3, 1.0, -1.0, 37.0, -37.0, -3600.0, 1e9});
+  world.At(fault.at, [&world, seconds] {
+    world.StepPhc(TimeDelta::FromNanosDouble(seconds * 1e9));
+  });
+}
+
+void PhcDial(World& world, const FaultAt& fault, Rng& rng) {
+  const double ppm = OneOf(rng, std::array{-500.0, -100.0, 0.0, 50.0, 200.0, 500.0});
+  world.At(fault.at, [&world, ppm] { world.DialPhc(ppm * 1e3); });
+}
+
 }  // namespace
 
 const char* FaultName(Fault fault) {
@@ -215,6 +233,16 @@ const char* FaultName(Fault fault) {
       return "leap list replaced";
     case Fault::kKernelTai:
       return "kernel TAI offset";
+    case Fault::kPhcStep:
+      return "PHC step";
+    case Fault::kPhcDial:
+      return "PHC dialled";
+    case Fault::kPhcUnreadable:
+      return "PHC unreadable";
+    case Fault::kPhcRefuses:
+      return "PHC refuses";
+    case Fault::kPhcReset:
+      return "PHC reset with the link";
   }
   return "";
 }
@@ -257,6 +285,25 @@ void Schedule(World& world, const FaultAt& fault, Rng rng) {
       return ListReplaced(world, fault, rng);
     case Fault::kKernelTai:
       return KernelTai(world, fault, rng);
+    case Fault::kPhcStep:
+      return PhcStep(world, fault, rng);
+    case Fault::kPhcDial:
+      return PhcDial(world, fault, rng);
+    case Fault::kPhcUnreadable:
+      return During(
+          world, fault, [&world] { world.SetPhcReadable(false); },
+          [&world] { world.SetPhcReadable(true); });
+    case Fault::kPhcRefuses:
+      return During(
+          world, fault, [&world] { world.SetPhcSteerable(false); },
+          [&world] { world.SetPhcSteerable(true); });
+    case Fault::kPhcReset:
+      return During(
+          world, fault, [&world] { world.SetLinkUp(false); },
+          [&world] {
+            world.ResetPhc();
+            world.SetLinkUp(true);
+          });
   }
 }
 

@@ -34,8 +34,15 @@ enum class Fault {
   kRestart,             // refclockd is restarted.
   kListReplaced,        // leap-seconds.list: removed, damaged, and good again.
   kKernelTai,           // The kernel's TAI offset becomes 0, right or wrong.
+  // From here on: only where there is a PHC.
+  kPhcStep,        // Somebody steps it.
+  kPhcDial,        // Somebody turns its dial.
+  kPhcUnreadable,  // Reading it fails.
+  kPhcRefuses,     // Adjusting it is refused; its driver may change its mind.
+  kPhcReset,       // The cable is out, and the driver sets the PHC to UTC with it.
 };
-inline constexpr int kFaultCount = 15;
+inline constexpr int kFaultCount = 15;  // Of any machine.
+inline constexpr int kPhcFaultCount = 5;
 const char* FaultName(Fault fault);
 
 struct FaultAt {

@@ -175,6 +175,36 @@ std::vector<FaultAt> DrawFaults(Rng& rng, const Scenario& s) {
   return faults;
 }
 
+PhcSettings DrawPhc(Rng& rng) {
+  PhcSettings phc;
+  phc.crystal = DrawOscillator(rng);
+  phc.dial_ppb = rng.Chance(0.5) ? 0.93 : rng.Uniform(0, 10);
+  phc.stamp_noise_ns = std::pow(10.0, rng.Uniform(0, 3));
+  const bool slow_bus = rng.Chance(0.1);
+  phc.window_ns = std::pow(10.0, slow_bus ? rng.Uniform(5, 6) : rng.Uniform(2, 4));
+  phc.step_error_ns = rng.Chance(0.5) ? 0 : phc.window_ns;
+  phc.shows = TimeDelta::FromSeconds(static_cast<int64_t>(rng.Below(2'000'000'000)));
+  return phc;
+}
+
+// Half of the days have a PHC.
+void DrawHardware(Rng& rng, RandomDay& day) {
+  Scenario& s = day.scenario;
+  if (!rng.Chance(0.5)) return;
+  s.phc = DrawPhc(rng);
+  s.config.phc.mode = rng.Chance(0.7) ? PhcMode::kDiscipline : PhcMode::kObserve;
+  if (rng.Chance(0.2)) s.transmit_stamp_delay = TimeDelta::FromMillis(100);
+  const size_t count = rng.Below(6);
+  for (size_t i = 0; i < count; ++i) {
+    const int what =
+        static_cast<int>(Fault::kPhcStep) + static_cast<int>(rng.Below(kPhcFaultCount));
+    const double lasts = std::pow(10.0, rng.Uniform(0, 3));
+    day.faults.push_back({static_cast<Fault>(what),
+                          absl::Seconds(rng.Uniform(30, kDaySeconds - lasts)),
+                          absl::Seconds(lasts)});
+  }
+}
+
 }  // namespace
 
 RandomDay DrawDay(uint64_t seed) {
@@ -199,6 +229,8 @@ RandomDay DrawDay(uint64_t seed) {
   DrawDate(rng, s);
   DrawLeapKnowledge(rng, s);
   day.faults = DrawFaults(rng, s);
+  Rng hardware(seed ^ 0x9'4c'c10cu);  // The days without one stay what they were.
+  DrawHardware(hardware, day);
   day.system_stepped =
       std::any_of(day.faults.begin(), day.faults.end(), [](const FaultAt& fault) {
         return fault.what == Fault::kSystemStep || fault.what == Fault::kStepAtStore;
@@ -221,6 +253,12 @@ std::string Describe(const RandomDay& day) {
       absl::FormatCivilTime(absl::CivilSecond(1970, 1, 1) + s.start),
       " UTC; leap list ", LeapListName(s.leap_list), "; link ", s.link.delay_ns,
       " ns +- ", s.link.jitter_ns, " ns; crystal ", s.oscillator.ppm, " ppm\n");
+  if (s.phc) {
+    absl::StrAppendFormat(
+        &text, "PHC %s: crystal %.1f ppm, stamps +- %.0f ns, readings %.0f ns\n",
+        s.config.phc.mode == PhcMode::kObserve ? "observed" : "steered",
+        s.phc->crystal.ppm, s.phc->stamp_noise_ns, s.phc->window_ns);
+  }
   if (s.leap) {
     absl::StrAppend(&text, "a leap second is ",
                     s.leap->what == LeapIndicator::kInsert ? "inserted" : "deleted",

@@ -33,7 +33,7 @@ TEST(RandomDays, DrawEveryFaultAndEveryKindOfMonthsEnd) {
   std::set<Fault> faults;
   std::set<LeapManners> manners;
   std::set<LeapList> lists;
-  int inserted = 0, deleted = 0, false_flags = 0, backups = 0;
+  int inserted = 0, deleted = 0, false_flags = 0, backups = 0, phcs = 0;
   constexpr uint64_t kDays = 1000;
   for (uint64_t seed = 1; seed <= kDays; ++seed) {
     const RandomDay day = DrawDay(seed);
@@ -48,14 +48,16 @@ TEST(RandomDays, DrawEveryFaultAndEveryKindOfMonthsEnd) {
     deleted += s.leap && s.leap->what == LeapIndicator::kDelete;
     false_flags += !s.leap && s.grandmasters[0].leap_plan;
     backups += s.grandmasters.size() == 2;
+    phcs += s.phc.has_value();
   }
-  EXPECT_EQ(faults.size(), size_t{kFaultCount});
+  EXPECT_EQ(faults.size(), size_t{kFaultCount + kPhcFaultCount});
   EXPECT_EQ(manners.size(), 9u);
   EXPECT_EQ(lists.size(), 4u);
   EXPECT_GT(inserted, 5);
   EXPECT_GT(deleted, 5);
   EXPECT_GT(false_flags, 5);
   EXPECT_GT(backups, 100);
+  EXPECT_NEAR(phcs, kDays / 2, 60);
 }
 
 TEST(RandomDays, ADayIsAFunctionOfItsSeed) {
