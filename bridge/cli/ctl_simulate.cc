@@ -8,6 +8,7 @@
 #include "bridge/cli/ctl_command.h"
 #include "bridge/cli/ctl_simulate_cases.h"
 #include "bridge/cli/ctl_simulate_days.h"
+#include "bridge/cli/ctl_simulate_servo.h"
 #include "bridge/config/nearest.h"
 #include "bridge/os/trace_file.h"
 #include "bridge/sim/leap_scenarios.h"
@@ -25,6 +26,10 @@ constexpr Flag kFlags[] = {
     {"days", "N", "play random days instead, with random faults"},
     {"first-seed", "N", "of the first of them (default: 1)"},
     {"jobs", "N", "processes that share them (default: 1)"},
+    {"servo", nullptr, "steer a PHC through a day's temperatures, beside a PI servo"},
+    {"hours", "N", "of that day (default: 24)"},
+    {"csv", "FILE", "write its seconds to this file"},
+    {"svg", "FILE", "write its picture to this file"},
 };
 
 std::string List() {
@@ -132,6 +137,17 @@ int PlayDays(const Arguments& arguments) {
   return PlayDays(Days{.count = *count, .first_seed = *first, .jobs = *jobs});
 }
 
+int PlayServo(const Arguments& arguments) {
+  const auto hours = NumberOf<int>(arguments, "hours", 24, 1);
+  const auto seed = NumberOf<uint64_t>(arguments, "seed", 1, 0);
+  if (!hours || !seed) return kWrongUse;
+  ServoRun run{
+      .hours = static_cast<double>(*hours), .seed = *seed, .csv = {}, .svg = {}};
+  if (const auto csv = arguments.Get("csv")) run.csv = std::string(*csv);
+  if (const auto svg = arguments.Get("svg")) run.svg = std::string(*svg);
+  return PlayServo(run);
+}
+
 }  // namespace
 
 int Simulate(Words words) {
@@ -141,7 +157,8 @@ int Simulate(Words words) {
     absl::PrintF(
         "refclockctl simulate [--scenario=NAME] [--seed=N] [--record=FILE]\n"
         "refclockctl simulate --cases [--all]\n"
-        "refclockctl simulate --days=N [--first-seed=N] [--jobs=N]\n\n"
+        "refclockctl simulate --days=N [--first-seed=N] [--jobs=N]\n"
+        "refclockctl simulate --servo [--hours=N] [--csv=FILE] [--svg=FILE]\n\n"
         "%s\nScenarios:\n%s",
         FlagHelp(kFlags), List());
     return kGood;
@@ -151,6 +168,7 @@ int Simulate(Words words) {
   }
   if (arguments->Has("cases")) return PlayCases(arguments->Has("all"));
   if (arguments->Has("days")) return PlayDays(*arguments);
+  if (arguments->Has("servo")) return PlayServo(*arguments);
   return PlayScenario(*arguments);
 }
 

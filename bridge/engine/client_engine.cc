@@ -516,6 +516,8 @@ void ClientEngine::SteerPhc(MonoTime now, Actions& out) {
   if (!command) return;
   if (servo_.locked()) next_steering_ = now + kSteeringInterval;
   ++phc_adjustments_;
+  // Between this reading and the one after it the step is measured.
+  if (std::holds_alternative<StepPhc>(*command)) AskForReading(now, out);
   out.push_back(AdjustPhc{*command});
 }
 

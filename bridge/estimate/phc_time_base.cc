@@ -53,7 +53,9 @@ PhcTimeBase::Verdict PhcTimeBase::AddReading(PhcTime phc, RawTime raw,
     return Verdict::kStepped;
   }
   if (wide) return Verdict::kWide;
-  if (own_step_) return MeasureOwnStep(off, {CarryReading(expected), raw, window});
+  if (own_step_) {
+    return MeasureOwnStep(off, tolerance, {CarryReading(expected), raw, window});
+  }
   const Reading reading{CarryReading(phc), raw, window};
   LearnRate(reading);
   last_ = reading;
@@ -61,12 +63,11 @@ PhcTimeBase::Verdict PhcTimeBase::AddReading(PhcTime phc, RawTime raw,
 }
 
 // The step went further than it was told to, by `off`. `reading`: as expected.
-PhcTimeBase::Verdict PhcTimeBase::MeasureOwnStep(TimeDelta off,
+PhcTimeBase::Verdict PhcTimeBase::MeasureOwnStep(TimeDelta off, TimeDelta tolerance,
                                                  const Reading& reading) {
   own_step_ = false;
-  const TimeDelta noise = (reading.window + last_->window).Half();
-  const bool uncertain = noise > kUncertainStep;
-  if (uncertain || off.Abs() > noise) {
+  const bool uncertain = tolerance > kUncertainStep;
+  if (uncertain || off.Abs() > tolerance) {
     for (size_t i = 0; i < count_; ++i) segments_[i].phc = segments_[i].phc + off;
     first_stamp_ = first_stamp_ + std::max(off, TimeDelta());
   }

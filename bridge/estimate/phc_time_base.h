@@ -31,8 +31,9 @@ class PhcTimeBase {
     kStepped,    // Somebody else stepped the PHC (or changed its rate by more than any
                  // crystal does): a new era, and nothing of the old one is worth
                  // anything.
-    kUncertain,  // Our own step was read through windows so wide that it may have gone
-                 // some microseconds wrong: a new era as well.
+    kUncertain,  // Our own step was measured so badly (wide windows, or no reading just
+                 // before it) that it may have gone some microseconds wrong: a new era
+                 // as well.
   };
 
   // The PHC and CLOCK_MONOTONIC_RAW at one instant, to within half of `window`.
@@ -42,7 +43,8 @@ class PhcTimeBase {
   // From the instant at which the PHC showed `at`, it runs `ppb` faster than its
   // crystal: as dialled, absolute, not a difference. Before the first call 0.
   void OnFrequency(PhcTime at, double ppb);
-  // We stepped it: it showed `before`, and about `before + by` then. How far it really
+  // We stepped it: it showed `before`, and about `before + by` then. Best read it right
+  // before and right after. How far it really
   // went, the next reading says: many drivers read, add and write. Up to 50 ms of that
   // are put right; more is a step by somebody else.
   void OnStep(PhcTime before, TimeDelta by);
@@ -85,7 +87,7 @@ class PhcTimeBase {
 
   void Append(const Segment& segment);
   void StartEra(PhcTime phc, LocalTime local, RawTime raw, TimeDelta window);
-  Verdict MeasureOwnStep(TimeDelta off, const Reading& reading);
+  Verdict MeasureOwnStep(TimeDelta off, TimeDelta tolerance, const Reading& reading);
   void IgnoreBefore(PhcTime before, PhcTime after);
   bool Wide(TimeDelta window);
   double RateUncertainty(RawTime at) const;

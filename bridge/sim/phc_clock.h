@@ -61,6 +61,7 @@ class PhcClock {
   }
   // What was asked for last: what a driver remembers.
   double asked_ppb() const { return asked_ppb_; }
+  void SetCrystalPpm(double ppm) { crystal_.SetPpm(ppm); }
   PhcSettings& settings() { return settings_; }
 
  private:

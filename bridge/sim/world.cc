@@ -426,17 +426,19 @@ void World::ScheduleDeadline() {
 }
 
 // Actions that follow from ReadCrossTimestamp are appended and so done in order.
+// All of a turn has one `now`.
 void World::CarryOut(Actions& actions) {
+  const MonoTime now = Mono();
   for (size_t i = 0; i < actions.size(); ++i) {
     const Action action = actions[i];
     if (const auto* send = std::get_if<SendMessage>(&action)) {
       FromSlave(*send);
     } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-      engine_->OnCrossTimestamp(ReadClocks(), Mono(), actions);
+      engine_->OnCrossTimestamp(ReadClocks(), now, actions);
     } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
-      engine_->OnPhcAdjusted(Adjust(adjust->command), Mono(), actions);
+      engine_->OnPhcAdjusted(Adjust(adjust->command), now, actions);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
-      OnPublish(publish->sample, actions);
+      OnPublish(publish->sample, now, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {
       writer_.Withdraw();
     } else if (const auto* line = std::get_if<WriteLog>(&action)) {
@@ -452,12 +454,12 @@ void World::CarryOut(Actions& actions) {
 
 // The store, and the reading after it by which the engine sees whether somebody
 // has stepped the system clock since the sample was taken.
-void World::OnPublish(const RefclockSample& sample, Actions& actions) {
+void World::OnPublish(const RefclockSample& sample, MonoTime now, Actions& actions) {
   if (auto step = std::exchange(before_store_, nullptr)) step();
   writer_.Write(ToShmSample(sample));
   if (auto step = std::exchange(after_store_, nullptr)) step();
   Actions after;
-  engine_->OnPair(ReadPair(), Mono(), after);
+  engine_->OnPair(ReadPair(), now, after);
   const bool retracted = std::any_of(after.begin(), after.end(), [](const Action& a) {
     return std::holds_alternative<Withdraw>(a);
   });

@@ -170,7 +170,7 @@ class World {
   void WakeTurn(TimeDelta latency);
   void ScheduleDeadline();
   void CarryOut(Actions& actions);
-  void OnPublish(const RefclockSample& sample, Actions& actions);
+  void OnPublish(const RefclockSample& sample, MonoTime now, Actions& actions);
   void Judge(const RefclockSample& sample);
   void Note(absl::string_view text);
   void Violated(const std::string& what);

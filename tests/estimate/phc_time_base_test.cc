@@ -209,6 +209,38 @@ INSTANTIATE_TEST_SUITE_P(Seconds, OwnStep,
                          ::testing::Values(-1.8e9, -37, -0.51, -0.4, -0.003, 20e-6, 0.2,
                                            1, 37, 1.8e9));
 
+TEST(PhcTimeBase, AnUnknownRateIsNotTakenForAnInexactStep) {
+  Machine machine(100);
+  machine.Read();
+  const Drift drift(machine);
+  machine.base.OnStep(machine.phc(), Seconds(37));
+  machine.Step(Seconds(37));
+  machine.Run(0.001);  // 100 ns off by the rate.
+  EXPECT_EQ(machine.Read(), Verdict::kGood);
+  EXPECT_NEAR(drift(), 0, 0.001);
+}
+
+TEST(PhcTimeBase, AnOwnStepThatWasNotMeasuredBeginsAnEra) {
+  Machine no_rate(100);
+  no_rate.Read();
+  no_rate.Run(1);
+  no_rate.base.OnStep(no_rate.phc(), Seconds(37));
+  no_rate.Step(Seconds(37));
+  EXPECT_EQ(no_rate.base.era().number(), 0u);
+  no_rate.Run(0.001);
+  EXPECT_EQ(no_rate.Read(), Verdict::kUncertain);
+  EXPECT_EQ(no_rate.base.era().number(), 1u);
+  no_rate.RunAndRead(10);
+
+  Machine slow;
+  slow.Read(Seconds(5e-3));
+  slow.base.OnStep(slow.phc(), Seconds(37));
+  slow.Step(Seconds(37.001));
+  slow.Run(0.01);
+  EXPECT_EQ(slow.Read(Seconds(5e-3)), Verdict::kUncertain);
+  EXPECT_TRUE(slow.base.Carry(slow.phc(), slow.raw()));
+}
+
 TEST(PhcTimeBase, AStepBetweenOwnStepAndReadingIsStillNoticed) {
   Machine machine;
   machine.Read();
