@@ -133,7 +133,7 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
 void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
   if (!source_.hardware())
-    last_reading_ = {AsLocal(pair.local), pair.system, pair.window};
+    KeepReading({AsLocal(pair.local), pair.system, pair.window}, now);
   if (source_.OnPair(pair) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
@@ -206,8 +206,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   }
   const std::optional<CrossTimestamp<Local>>& cross = read.local;
   if (cross) {
-    last_reading_ = cross;
-    last_reading_at_ = now;
+    KeepReading(*cross, now);
     RefreshClaims(now, out);
   } else if (!read.system_stepped && now - kReadingPatience < last_reading_at_) {
     // A PHC is busy now and then; what was published stands a little longer.
@@ -465,8 +464,8 @@ void ClientEngine::RefreshClaims(MonoTime now, Actions& out) {
   witnesses_.OnTime(*tai, last_reading_->system, now);
   silence_at_.reset();
   if (const auto silence = witnesses_.authority().NextSilence(*tai)) {
-    // The pair may be a little older than now: early is right.
-    silence_at_ = now + (*silence - *tai);
+    // A reading of a PHC may be a second old.
+    silence_at_ = last_reading_at_ + (*silence - *tai);
   }
 
   std::string dissent = witnesses_.authority().Dissent();
@@ -478,6 +477,11 @@ void ClientEngine::RefreshClaims(MonoTime now, Actions& out) {
                      UtcVerdictName(witnesses_.authority().verdict())),
         now, out);
   }
+}
+
+void ClientEngine::KeepReading(const CrossTimestamp<Local>& reading, MonoTime now) {
+  last_reading_ = reading;
+  last_reading_at_ = now;
 }
 
 // What is between the readings of a PHC, a step of it may hide in.

@@ -97,6 +97,7 @@ class ClientEngine {
   void RenewAnnounce();
   void CountSync(std::optional<MonoTime> previous, MonoTime now);
   std::optional<TaiTime> TaiAtLastReading() const;
+  void KeepReading(const CrossTimestamp<Local>& reading, MonoTime now);
   void AskForReading(MonoTime now, Actions& out);
   void OnPhcStepped(MonoTime now, Actions& out);
   void SteerPhc(MonoTime now, Actions& out);

@@ -4,6 +4,7 @@
 // publish while withheld, or publish outside the sane epoch.
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -21,7 +22,9 @@ void Require(bool condition) {
 
 class Machine {
  public:
-  Machine() : engine_(MakeConfig(), {{0x00aa'bbff'fecc'ddee}, 1}, 1) {}
+  explicit Machine(bool hardware)
+      : hardware_(hardware),
+        engine_(MakeConfig(hardware), {{0x00aa'bbff'fecc'ddee}, 1}, 1) {}
 
   void Run(ByteReader in) {
     while (in.remaining() > 0) {
@@ -39,9 +42,11 @@ class Machine {
   }
 
  private:
-  static Config MakeConfig() {
+  static Config MakeConfig(bool hardware) {
     Config config;
     config.ptp.interface = "fuzz0";
+    config.ptp.timestamping =
+        hardware ? Timestamping::kHardware : Timestamping::kSoftware;
     config.output.rate = 16;
     config.output.shm.push_back({});
     config.utc.policy = UtcPolicy::kPin;
@@ -52,7 +57,7 @@ class Machine {
   void One(ByteReader& in) {
     const uint8_t what = in.U8();
     raw_ += in.U8() * 1'000'000ll;
-    switch (what % 12) {
+    switch (what % 16) {
       case 0:
         return engine_.OnLink(in.U8() % 4 != 0, Mono(), actions_);
       case 1:
@@ -80,6 +85,17 @@ class Machine {
         return;
       case 11:
         return engine_.OnResume(Mono(), actions_);
+      case 12:  // Somebody steps or dials the PHC.
+        phc_step_ += in.I64() >> 16;
+        return;
+      case 13:
+        phc_rate_ = in.U8() - 128;  // ppm
+        phc_window_ = 100 + 100 * in.U16();
+        return;
+      case 14:
+        readable_ = in.U8() % 4 != 0;
+        steerable_ = in.U8() % 4 != 0;
+        return;
       default:
         return;
     }
@@ -94,7 +110,7 @@ class Machine {
   }
 
   void Octets(std::span<const uint8_t> octets, ByteReader& in) {
-    std::optional<UtcTime> stamp;
+    std::optional<EventStamp> stamp;
     if (in.U8() % 8 != 0) stamp = Stamp(in);
     if (stamp) engine_.OnPair(Pair(), Mono(), actions_);
     CarryOut();
@@ -105,7 +121,9 @@ class Machine {
     for (size_t i = 0; i < actions_.size(); ++i) {
       const Action action = actions_[i];
       if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-        engine_.OnCrossTimestamp(ClockReading{Pair()}, Mono(), actions_);
+        engine_.OnCrossTimestamp(Reading(), Mono(), actions_);
+      } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
+        Adjust(adjust->command);
       } else if (const auto* publish = std::get_if<Publish>(&action)) {
         Require(!engine_.withheld());
         const int64_t seconds = publish->sample.reference.Split().seconds;
@@ -124,14 +142,46 @@ class Machine {
     const auto answer = master_.DelayResponse(std::get<ptp::Message>(request), Tai());
     if (!answer) return;
     Actions ignored;
-    engine_.OnTransmitted(send.token, System(), Mono(), ignored);
+    engine_.OnTransmitted(send.token, Now(), Mono(), ignored);
     std::array<uint8_t, ptp::kMaxPlainMessage> buffer{};
     engine_.OnFrame(ptp::SerializeMessage(*answer, buffer), std::nullopt, Mono(),
                     ignored);
   }
 
-  UtcTime Stamp(ByteReader& in) const {
-    return System() - TimeDelta::FromNanos(in.U16());
+  void Adjust(const PhcCommand& command) {
+    Require(hardware_);
+    PhcAdjusted adjusted{command, std::nullopt};
+    if (steerable_) {
+      adjusted.at = RawTime::FromNanos(raw_);
+      if (const auto* step = std::get_if<StepPhc>(&command)) {
+        phc_step_ += step->by.Nanos();
+      } else {
+        const double ppb = std::get<SetPhcFrequency>(command).ppb;
+        Require(std::fabs(ppb) <= 500'000);
+        phc_rate_ = std::lround(ppb / 1000);
+      }
+    }
+    engine_.OnPhcAdjusted(adjusted, Mono(), actions_);
+  }
+
+  EventStamp Stamp(ByteReader& in) const {
+    const TimeDelta age = TimeDelta::FromNanos(in.U16());
+    if (hardware_) return Phc() - age;
+    return System() - age;
+  }
+  EventStamp Now() const {
+    if (hardware_) return Phc();
+    return System();
+  }
+  PhcTime Phc() const {
+    return PhcTime::FromNanos(raw_ + raw_ / 1'000'000 * phc_rate_) +
+           TimeDelta::FromNanos(phc_step_);
+  }
+  ClockReading Reading() {
+    if (!hardware_ || !readable_) return {.pair = Pair()};
+    const CrossTimestamp<bridge::Phc> phc{Phc(), System(),
+                                          TimeDelta::FromNanos(phc_window_)};
+    return {.pair = Pair(), .phc = phc};
   }
   UtcTime System() const {
     return UtcTime::FromNanos(1'795'262'400'000'000'000 + raw_) +
@@ -148,11 +198,17 @@ class Machine {
     return {RawTime::FromNanos(raw_), System(), TimeDelta::FromNanos(160)};
   }
 
+  const bool hardware_;
   ClientEngine engine_;
   sim::Grandmaster master_{{}};
   Actions actions_;
   int64_t raw_ = 1'000'000'000'000;
   int64_t system_step_ = 0;
+  int64_t phc_step_ = 0;
+  int64_t phc_rate_ = 0;
+  int64_t phc_window_ = 800;
+  bool readable_ = true;
+  bool steerable_ = true;
 };
 
 }  // namespace
@@ -160,6 +216,8 @@ class Machine {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 4096) return 0;
-  bridge::Machine().Run(bridge::ByteReader(std::span(data, size)));
+  for (const bool hardware : {false, true}) {
+    bridge::Machine(hardware).Run(bridge::ByteReader(std::span(data, size)));
+  }
   return 0;
 }
