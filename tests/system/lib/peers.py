@@ -48,9 +48,11 @@ class Ptp4lMaster:
     """ptp4l as grandmaster with software stamps: it announces ptpTimescale 0 and its
     stamps are UTC. free_running: it does not even read the clock's frequency."""
 
-    def __init__(self, cable, transport="l2", delay="e2e", sync=-3, announce=0, name="master", **settings):
+    def __init__(self, cable, transport="l2", delay="e2e", sync=-3, announce=0, name="master", interface=FAR_IF,
+                 **settings):
         self._cable = cable
         self._name = name
+        self._interface = interface
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(ptp4l_settings(transport, delay, cable, name, {
             "free_running": 1, "clockClass": 6, "priority1": 10, "logSyncInterval": sync,
@@ -60,7 +62,7 @@ class Ptp4lMaster:
 
     def start(self):
         self.process = self._cable.far(
-            self._name, [peer("linuxptp/usr/sbin/ptp4l"), "-f", self._config, "-i", FAR_IF, "-m", "-q"],
+            self._name, [peer("linuxptp/usr/sbin/ptp4l"), "-f", self._config, "-i", self._interface, "-m", "-q"],
             peer_env())
         since = len(self.process.log())
         self.process.wait_for("assuming the grand master role", 30, since)
@@ -159,14 +161,15 @@ class Refclockd:
     kind = "refclockd"
 
     def __init__(self, cable, transport="l2", delay="e2e", unit=2, sock=None, rate=16,
-                 interface=NEAR_IF, name="client", extra="", arguments=(), arbitrary="utc", ptp="", utc=""):
+                 interface=NEAR_IF, name="client", extra="", arguments=(), arbitrary="utc", ptp="", utc="",
+                 timestamping="software"):
         self._cable = cable
         self._name = name
         self._arguments = arguments
         self.config = cable.dir / f"{name}.toml"
         self.status_socket = cable.dir / f"{name}.status"
         text = (f'[ptp]\ninterface = "{interface}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
-                f'timestamping = "software"\n{ptp}\n[utc]\n{utc}\n' +
+                f'timestamping = "{timestamping}"\n{ptp}\n[utc]\n{utc}\n' +
                 (f'arbitrary_timescale = "{arbitrary}"\n' if arbitrary else "") +
                 f'[output]\nrate = {rate}\n[status]\nsocket = "{self.status_socket}"\n')
         if unit is not None:
@@ -218,10 +221,12 @@ class ChronySample:
 class Chronyd:
     """chronyd -x: computes everything and sets nothing. With both drivers, SHM is
     called PTP and SOCK is called PSK; else the one there is is PTP. dpoll: SHM is read
-    every 2^dpoll s, and four samples make one of 2^poll s."""
+    every 2^dpoll s, and four samples make one of 2^poll s. steer: for a guest, it sets the
+    clock."""
 
-    def __init__(self, cable, shm=None, sock=None, poll=2, dpoll=0, name="chronyd", refclock=None):
+    def __init__(self, cable, shm=None, sock=None, poll=2, dpoll=0, name="chronyd", refclock=None, steer=False):
         self._cable = cable
+        self._options = [] if steer else ["-x"]
         self._name = name
         self._command_socket = cable.dir / f"{name}.cmd"
         drivers = ([f"SHM {shm} refid PTP dpoll {dpoll}"] if shm is not None else []) + (
@@ -236,7 +241,7 @@ class Chronyd:
 
     def start(self):
         self.process = self._cable.near(
-            self._name, [peer("chrony/usr/sbin/chronyd"), "-x", "-d", "-u", "root", "-L", "0",
+            self._name, [peer("chrony/usr/sbin/chronyd"), *self._options, "-d", "-u", "root", "-L", "0",
                          "-f", self._config], peer_env())
         self.process.wait_for("chronyd version", 10)
         return self
@@ -291,14 +296,14 @@ class Chronyd:
 
 class Ntpd:
     """ntpsec's ntpd with `disable ntp`; Cable has taken CAP_SYS_TIME from it, as
-    it would still call ntp_adjtime once at start."""
+    it would still call ntp_adjtime once at start. steer: for a guest, it sets the clock."""
 
-    def __init__(self, cable, shm=2, name="ntpd", refclock=None):
+    def __init__(self, cable, shm=2, name="ntpd", refclock=None, steer=False):
         self._cable = cable
         self._name = name
         self._config = cable.dir / f"{name}.conf"
         self._config.write_text(
-            "disable ntp\ndisable kernel\n" +
+            ("" if steer else "disable ntp\ndisable kernel\n") +
             (refclock or f"refclock shm unit {shm} refid PTP minpoll 4 maxpoll 4\n") +
             "restrict default nomodify\nrestrict 127.0.0.1\n")
         self.process = None

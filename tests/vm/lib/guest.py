@@ -1,0 +1,146 @@
+"""The cable of the system tests with hardware clocks at its ends, inside a guest.
+
+far0 (was eth0, /dev/ptp0) is the master's end, near0 (eth1, /dev/ptp1) the
+client's, so the programs of tests/system/lib run on it as they are. Here they may
+set the system clock: the guest has one of its own.
+"""
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+
+from system.lib import leap_list, peers
+from system.lib.cable import FAR_IF, NEAR_IF, Cable, wait_until
+
+from . import truth
+
+SIDES = {"far": ("eth0", FAR_IF, 1), "near": ("eth1", NEAR_IF, 2)}
+QUIET = {"delay": "1000,1000", "drift": "0,0", "jitter": "0", "loss": "0,0", "txloss": "0,0", "seed": "1"}
+
+
+def is_pair():
+    return truth.PARAMETERS.exists()
+
+
+def adjust_nic(**parameters):
+    """Parameters of phcpair, from now on: a number, or a pair for far and near."""
+    for name, value in parameters.items():
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        (truth.PARAMETERS / name).write_text(text)
+
+
+class Guest(Cable):
+    """with Guest() as guest: ...; the namespaces stay for the next, everything else
+    begins anew: no noise, no drift, the master's PHC on TAI, the slave's 1 ms off."""
+
+    def __enter__(self):
+        if not os.path.exists("/run/netns/near"):
+            for side, names in SIDES.items():
+                self._make_end(side, *names)
+        # igb's link takes seconds; its clock is reset when it comes.
+        wait_until(lambda: all("LOWER_UP" in self.shell(side, f"ip -br link show dev {names[1]}")
+                               for side, names in SIDES.items()), 20, "link")
+        if is_pair():
+            adjust_nic(**QUIET)
+        for index in (0, 1):
+            self.phc_ctl(index, "freq", 0)
+        now = time.time_ns() + truth.TAI_UTC_NS
+        truth.set_phc(0, now)
+        truth.set_phc(1, now + 1_000_000)
+        self.leap_file = self.dir / "leap-seconds.list"
+        self.leap_file.write_text(leap_list.GOOD)
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self._started):
+            with contextlib.suppress(Exception):
+                process.stop(3)
+        for side, (_, interface, _) in SIDES.items():
+            self.shell(side, f"ip link set {interface} up; ip -br link show type vlan | "
+                             "while IFS=@ read -r name _; do ip link del $name; done")
+        subprocess.run(["ipcrm", "--all=shm"], check=True)
+        if not self._keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _make_end(self, side, device, interface, host):
+        subprocess.run(["ip", "netns", "add", side], check=True)
+        subprocess.run(["ip", "link", "set", device, "netns", side, "name", interface], check=True)
+        self.shell(side, f"""
+            echo 0 > /proc/sys/net/ipv6/conf/{interface}/accept_dad
+            ip link set lo up
+            ip addr add 192.0.2.{host}/24 dev {interface}
+            ip link set {interface} up""")
+
+    def enter(self, side):
+        return ["ip", "netns", "exec", side, "setpriv", "--pdeathsig", "KILL", "--"]
+
+    def add_vlan(self, number):
+        """Names of the VLAN interfaces, far and near."""
+        for side, (_, interface, host) in SIDES.items():
+            name = f"{interface}.{number}"
+            self.shell(side, f"""
+                ip link add link {interface} name {name} type vlan id {number}
+                echo 0 > /proc/sys/net/ipv6/conf/{name}/accept_dad
+                ip addr add 198.51.100.{host}/24 dev {name}
+                ip link set {name} up""")
+        return f"{FAR_IF}.{number}", f"{NEAR_IF}.{number}"
+
+    def phc_ctl(self, index, *command):
+        """linuxptp's phc_ctl on a PHC: 0 is the master's."""
+        argv = [peers.peer("linuxptp/usr/sbin/phc_ctl"), "-q", f"/dev/ptp{index}", *map(str, command)]
+        subprocess.run(argv, env=peers.peer_env(), check=True, stdout=subprocess.DEVNULL)
+
+
+def master(guest, transport="l2", delay="e2e", sync=-3, **settings):
+    """ptp4l as grandmaster on the far PHC, which it does not steer."""
+    return peers.Ptp4lMaster(guest, transport, delay, sync, time_stamping="hardware", **settings).start()
+
+
+class PeerChain:
+    """Debian's ptp4l on the near PHC with phc2sys feeding SHM from it: what refclockd
+    is measured against, and its stand-in where the harness itself is tried."""
+
+    kind = "ptp4l + phc2sys"
+
+    def __init__(self, guest, transport="l2", delay="e2e", interface=NEAR_IF, unit=2, rate=8, mode="discipline",
+                 name="chain"):
+        if mode != "discipline":
+            raise ValueError("phc2sys needs a PHC that ptp4l steers")
+        self._guest = guest
+        self._name = name
+        self._interface = interface
+        config = guest.dir / f"{name}.conf"
+        uds = guest.dir / f"{name}.uds"
+        config.write_text(peers.ptp4l_settings(transport, delay, guest, name, {
+            "slaveOnly": 1, "time_stamping": "hardware", "uds_address": uds, "step_threshold": "0.00002",
+            "delay_filter_length": 10}))
+        self._commands = {
+            "ptp4l": ["ptp4l", "-f", config, "-i", interface],
+            "phc2sys": ["phc2sys", "-s", interface, "-w", "-z", uds, "-E", "ntpshm", "-M", unit, "-R", rate]}
+        self.processes = []
+
+    def start(self):
+        self.processes = [
+            self._guest.near(f"{self._name}-{name}", [peers.peer(f"linuxptp/usr/sbin/{command}"), *rest, "-m", "-q"],
+                             peers.peer_env())
+            for name, (command, *rest) in self._commands.items()]
+        return self
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.stop()
+
+
+class Refclockd(peers.Refclockd):
+    """refclockd with hardware stamps."""
+
+    def __init__(self, guest, transport="l2", delay="e2e", interface=NEAR_IF, rate=8, mode="discipline", extra="",
+                 **options):
+        super().__init__(guest, transport, delay, interface=interface, rate=rate, timestamping="hardware",
+                         arbitrary=None, utc=f'leap_file = "{guest.leap_file}"',
+                         extra=f'[phc]\nmode = "{mode}"\n{extra}', **options)
+
+    @property
+    def processes(self):
+        return [self.process]

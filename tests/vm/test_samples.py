@@ -1,0 +1,55 @@
+"""Published samples against the truth, on every kind of network and in both modes."""
+import statistics
+
+from vm.lib import guest as ends
+from vm.lib.kit import CROSS, STANDIN, Machine, follow, on, only_refclockd, rows
+from vm.lib.truth import largest, percentile, rms
+
+DRIFT = (20_000, -10_000)  # ppb, master and slave.
+# ns, from the first sample on: refclockd's; the chain publishes its servo's transient.
+RMS, LARGEST = (1000, 10_000) if STANDIN else (2, 10)
+
+
+@rows(*((t, d, v) for t in ("l2", "udp4", "udp6") for d in ("e2e", "p2p") for v in (None, 7)
+        if v is None or (t, d) in (("l2", "e2e"), ("udp4", "e2e"), ("l2", "p2p"))))
+def test_is_the_truth_and_the_phc_is_on_tai(guest, transport, delay, vlan):
+    ends.adjust_nic(drift=DRIFT)
+    errors, _, phc = follow(guest, transport, delay, vlan=vlan, settle=10)
+    assert rms(errors) <= RMS and largest(errors) <= LARGEST
+    assert rms(phc) <= 5
+
+
+@on(Machine(), CROSS)
+@rows(("l2", "e2e"), ("udp4", "p2p"))
+def test_observed_phc_is_left_alone(guest, transport, delay):
+    ends.adjust_nic(drift=DRIFT)
+    errors, _, phc = follow(guest, transport, delay, mode="observe")
+    assert rms(errors) <= RMS and largest(errors) <= LARGEST
+    # 20 readings a second, and 30 ppm between the clocks: 1500 ns from each to the next.
+    steps = [b - a for a, b in zip(phc, phc[1:])]
+    assert largest(steps) < 20_000 and abs(statistics.fmean(steps) / statistics.median(steps) - 1) < 0.1
+    assert phc[0] > 900_000, "where it was to begin with"
+
+
+@on(CROSS)
+def test_cross_timestamps(guest):
+    ends.adjust_nic(drift=DRIFT)
+    errors, _, phc = follow(guest, settle=10)
+    assert rms(errors) <= RMS and largest(errors) <= LARGEST
+    assert rms(phc) <= 5
+
+
+@rows((100, "discipline"), (1000, "discipline"), (1000, "observe"))
+def test_noise_is_filtered(guest, jitter, mode):
+    ends.adjust_nic(drift=DRIFT, jitter=jitter, loss=(5, 5))
+    _, late, _ = follow(guest, mode=mode, seconds=40, settle=10)
+    if not STANDIN:
+        assert percentile(map(abs, late), 0.95) <= jitter / 8
+    assert rms(late) <= jitter / 4
+
+
+def test_missing_transmit_stamps_are_survived(guest):
+    only_refclockd("declares its port faulty")
+    ends.adjust_nic(drift=DRIFT, txloss=(0, 20))
+    errors, _, _ = follow(guest)
+    assert rms(errors) <= RMS and largest(errors) <= LARGEST
