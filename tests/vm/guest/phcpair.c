@@ -9,6 +9,7 @@
  * cable's length, so keep delays short. All parameters but cross can be changed
  * at any time under /sys/module/phcpair/parameters.
  */
+#include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/module.h>
@@ -18,6 +19,7 @@
 #include <linux/ptp_clock_kernel.h>
 #include <linux/rtnetlink.h>
 #include <linux/timecounter.h>
+#include <linux/workqueue.h>
 
 #define SHIFT 30		/* Steps of 0.9 ppb; to be read every 17 s. */
 
@@ -33,6 +35,12 @@ MODULE_PARM_DESC(loss, "receive timestamps missing on eth0, eth1, percent");
 static uint txloss[2];
 module_param_array(txloss, uint, NULL, 0644);
 MODULE_PARM_DESC(txloss, "transmit timestamps missing on eth0, eth1, percent");
+static uint txlate[2];
+module_param_array(txlate, uint, NULL, 0644);
+MODULE_PARM_DESC(txlate, "transmit timestamps of eth0, eth1 come this late, ms");
+static uint reading;
+module_param(reading, uint, 0644);
+MODULE_PARM_DESC(reading, "what reading a clock costs beside the instructions, us");
 static bool cross;
 module_param(cross, bool, 0444);
 MODULE_PARM_DESC(cross, "offer PTP_SYS_OFFSET_PRECISE");
@@ -151,6 +159,8 @@ static int phc_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 	s64 late = 0;
 
 	ptp_read_system_prets(sts);
+	if (reading)
+		udelay(reading);
 	ktime_get_snapshot(&now);
 	ptp_read_system_postts(sts);
 	if (sts && sts->clockid != CLOCK_MONOTONIC) {
@@ -259,6 +269,33 @@ static bool is_event(struct sk_buff *skb)
 	return h && ptp_get_msgtype(h, type) < 8;
 }
 
+struct late_stamp {
+	struct delayed_work work;
+	struct sk_buff *skb;
+	struct skb_shared_hwtstamps hw;
+};
+
+static void deliver_late(struct work_struct *work)
+{
+	struct late_stamp *late = container_of(to_delayed_work(work), struct late_stamp, work);
+
+	skb_tstamp_tx(late->skb, &late->hw);
+	consume_skb(late->skb);
+	kfree(late);
+}
+
+static void deliver_in(uint ms, struct sk_buff *skb, const struct skb_shared_hwtstamps *hw)
+{
+	struct late_stamp *late = kmalloc(sizeof(*late), GFP_ATOMIC);
+
+	if (!late)
+		return;
+	late->skb = skb_get(skb);
+	late->hw = *hw;
+	INIT_DELAYED_WORK(&late->work, deliver_late);
+	schedule_delayed_work(&late->work, msecs_to_jiffies(ms));
+}
+
 static void stamp_sent(struct nic *n, struct sk_buff *skb, u64 raw)
 {
 	struct skb_shared_hwtstamps hw = { .hwtstamp = ns_to_ktime(clock_at(n, raw)) };
@@ -266,7 +303,11 @@ static void stamp_sent(struct nic *n, struct sk_buff *skb, u64 raw)
 	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) || n->ts.tx_type != HWTSTAMP_TX_ON)
 		return;
 	skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
-	if (draw(&n->tx_noise, 100) >= txloss[n->index])
+	if (draw(&n->tx_noise, 100) < txloss[n->index])
+		return;
+	if (txlate[n->index])
+		deliver_in(txlate[n->index], skb, &hw);
+	else
 		skb_tstamp_tx(skb, &hw);
 }
 

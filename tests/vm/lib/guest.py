@@ -18,7 +18,8 @@ from system.lib.cable import FAR_IF, NEAR_IF, Cable, wait_until
 from . import truth
 
 SIDES = {"far": ("eth0", FAR_IF, 1), "near": ("eth1", NEAR_IF, 2)}
-QUIET = {"delay": "1000,1000", "drift": "0,0", "jitter": "0", "loss": "0,0", "txloss": "0,0", "seed": "1"}
+QUIET = {"delay": "1000,1000", "drift": "0,0", "jitter": "0", "loss": "0,0", "txloss": "0,0", "txlate": "0,0",
+         "reading": "0", "seed": "1"}
 
 
 def is_pair():
