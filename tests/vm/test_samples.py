@@ -28,7 +28,7 @@ def test_observed_phc_is_left_alone(guest, transport, delay):
     # 20 readings a second, and 30 ppm between the clocks: 1500 ns from each to the next.
     steps = [b - a for a, b in zip(phc, phc[1:])]
     assert largest(steps) < 20_000 and abs(statistics.fmean(steps) / statistics.median(steps) - 1) < 0.1
-    assert phc[0] > 900_000, "where it was to begin with"
+    assert phc[0] > 300_000, "1 ms off to begin with, less what the drift makes of it"
 
 
 @on(CROSS)

@@ -112,7 +112,7 @@ class Guest(Cable):
 
     def phc_ctl(self, index, *command):
         """linuxptp's phc_ctl on a PHC: 0 is the master's."""
-        argv = [peers.peer("linuxptp/usr/sbin/phc_ctl"), "-q", f"/dev/ptp{index}", *map(str, command)]
+        argv = [peers.peer("linuxptp/usr/sbin/phc_ctl"), "-q", "--", f"/dev/ptp{index}", *map(str, command)]
         subprocess.run(argv, env=peers.peer_env(), check=True, stdout=subprocess.DEVNULL)
 
 
