@@ -66,6 +66,8 @@ def test_link_down_and_up(guest, mode):
     """igb begins its clock anew from the system clock: 37 s away."""
     only_refclockd("publishes from a clock that nobody steers")
 
+    guest.phc_ctl(0, "freq", 20_000)
+
     def unplug():
         guest.shell("near", f"ip link set {ends.NEAR_IF} down")
         time.sleep(5)

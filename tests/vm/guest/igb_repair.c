@@ -113,6 +113,7 @@ static int adjfine(struct ptp_clock_info *info, long scaled_ppm)
 	return -ENODEV;
 }
 
+/* Also reads RXSATRH: a stamp that the driver did not take would be the last. */
 static void refresh(struct work_struct *work)
 {
 	unsigned long flags;
@@ -122,6 +123,7 @@ static void refresh(struct work_struct *work)
 		spin_lock_irqsave(&nics[i].clk->lock, flags);
 		timecounter_read(&nics[i].clk->tc);
 		spin_unlock_irqrestore(&nics[i].clk->lock, flags);
+		readl(nics[i].bar + RXSATRH);
 	}
 	schedule_delayed_work(to_delayed_work(work), 4 * HZ);
 }
