@@ -134,7 +134,7 @@ void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions
   const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
   if (!source_.hardware())
     KeepReading({AsLocal(pair.local), pair.system, pair.window}, now);
-  if (source_.OnPair(pair) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
+  if (source_.OnPair(pair, now) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
 }
@@ -197,7 +197,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   if (stopped_) return;
   const bool wanted = std::exchange(sample_wanted_, false);
   NativeSource::Reading read;
-  if (reading) read = source_.OnReading(*reading);
+  if (reading) read = source_.OnReading(*reading, now);
   if (read.phc_stepped) return OnPhcStepped(now, out);
   if (read.phc_uncertain) {
     ptp::PortActions said;

@@ -3,12 +3,13 @@
 // The brain of a client: frames and stamps in, samples for NTP daemons out.
 //
 // One turn of an executor's loop, all of it with the same `now`:
-//   1. If any frame or transmit stamp is at hand, a pair REALTIME/RAW is read and
-//      given to OnPair.
+//   1. If any frame or transmit stamp is at hand and stamps are software ones, a pair
+//      REALTIME/RAW is read and given to OnPair.
 //   2. Each frame and stamp goes to OnFrame or OnTransmitted.
 //   3. OnTime, if Deadline() has passed.
 // After each of them the actions are carried out in order; ReadCrossTimestamp is
-// answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted.
+// answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted. After what was
+// published is stored, a pair is read and given to OnPair once more.
 //
 // The configuration says what the executor found, not "auto": timestamping is hardware
 // or software, phc.mode is observe where the PHC can't be steered.

@@ -41,16 +41,14 @@ class Fence {
   }
 
   // After Follow(). `limit`: t2 - t1, or t3 - t4.
-  void AddUpper(LocalTime at, TimeDelta limit) {
-    upper_.Add({at, limit, rate_->value, rate_->error});
-  }
-  void AddLower(LocalTime at, TimeDelta limit) {
-    lower_.Add({at, limit, rate_->value, rate_->error});
-  }
+  void AddUpper(LocalTime at, TimeDelta limit) { upper_.Add(LimitOf(at, limit)); }
+  void AddLower(LocalTime at, TimeDelta limit) { lower_.Add(LimitOf(at, limit)); }
 
   struct Room {
-    double above;  // To the upper limit, ns; negative: the value is beyond it.
-    double below;  // To the lower one, likewise. Infinite where there is no limit.
+    // To the upper and the lower limit, ns; negative: the value is beyond it. Infinite
+    // where there is no limit.
+    double above = std::numeric_limits<double>::infinity();
+    double below = std::numeric_limits<double>::infinity();
 
     bool outside() const { return above < 0 || below < 0; }
     // How far the truth may be away.
@@ -61,7 +59,10 @@ class Fence {
     }
   };
   Room RoomOf(TimeDelta value, LocalTime now) const {
-    return {upper_.Room(value, now, +1), lower_.Room(value, now, -1)};
+    if (!base_) return {};
+    const double ns = (value - base_->value).NanosDouble();
+    const double s = (now - base_->at).SecondsDouble();
+    return {upper_.Room(ns, s, +1), lower_.Room(ns, s, -1)};
   }
 
  private:
@@ -74,12 +75,24 @@ class Fence {
     double value;
     double error;
   };
-  struct Limit {
+  // Counted from the first limit, in seconds and nanoseconds: in a year a double is
+  // still good to 0.01 ns.
+  struct Base {
     LocalTime at;
     TimeDelta value;
+  };
+  struct Limit {
+    double at;
+    double value;
     double rate;
     double rate_error;
   };
+
+  Limit LimitOf(LocalTime at, TimeDelta limit) {
+    if (!base_) base_ = {at, limit};
+    return {(at - base_->at).SecondsDouble(), (limit - base_->value).NanosDouble(),
+            rate_->value, rate_->error};
+  }
 
   class Side {
    public:
@@ -89,14 +102,13 @@ class Fence {
       count_ = std::min(count_ + 1, kSize);
     }
     // From `value` to the tightest limit, ns; negative: `value` is beyond it.
-    double Room(TimeDelta value, LocalTime now, int sign) const {
+    double Room(double value, double now, int sign) const {
       constexpr double kStamps = 1'000;  // ns: what stamps may be off by.
       double room = std::numeric_limits<double>::infinity();
       for (size_t i = 0; i < count_; ++i) {
         const Limit& limit = limits_[i];
-        const double dt = std::abs((now - limit.at).SecondsDouble());
-        const double carried = (limit.value - value).NanosDouble() +
-                               limit.rate * (now - limit.at).SecondsDouble();
+        const double dt = std::abs(now - limit.at);
+        const double carried = limit.value - value + limit.rate * (now - limit.at);
         const double slack =
             kStamps + 3 * limit.rate_error * dt + kWander * dt * dt / 2;
         room = std::min(room, sign * carried + slack);
@@ -111,6 +123,7 @@ class Fence {
     size_t count_ = 0;
   };
 
+  std::optional<Base> base_;
   std::optional<Rate> rate_;
   bool known_ = false;
   Side upper_;

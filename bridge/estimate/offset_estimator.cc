@@ -222,9 +222,11 @@ OffsetEstimator::Judged OffsetEstimator::Judge(Side side, const Measurement& m) 
 }
 
 void OffsetEstimator::Use(Side side, const Judged& j) {
-  const double before = filter_->state().x;
+  const auto before = filter_->state();
   filter_->Update(j.m.row, j.innovation, j.noise);
-  surprise_ = std::max(std::abs(filter_->state().x - before), surprise_ * 3 / 4);
+  const auto& after = filter_->state();
+  surprise_ = std::max(std::abs(after.x - before.x), surprise_ * 3 / 4);
+  rate_surprise_ = std::max(std::abs(after.y - before.y), rate_surprise_ * 3 / 4);
   ++directions_[side].used;
   if (side == kForward) last_sync_ = std::max(last_sync_, std::optional(j.m.at));
 }
@@ -458,8 +460,9 @@ TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
       std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance()));
   // A crystal that warms up leaves the filter behind, the more the rarer it measures.
   const double lag = kWarming / 2 * Square(kMemory * interval_);
+  const double ahead = filter_ ? rate_surprise_ * std::abs(SecondsAfterState(now)) : 0;
   const double bound = 3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
-                       lag + surprise_ + std::abs(forward.excess) / 2 +
+                       lag + surprise_ + ahead + std::abs(forward.excess) / 2 +
                        std::abs(reverse.excess) / 2 + Suspicion();
   // In a storm the model of the noise is worth little, and outside the fence nothing.
   const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 2 ||
@@ -470,7 +473,7 @@ TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
 }
 
 Fence::Room OffsetEstimator::RoomOfMap(LocalTime now) const {
-  if (!filter_) return {};
+  if (!filter_) return Fence::Room();
   const auto& [x, y, d] = filter_->state();
   const double ahead = y * SecondsAfterState(now);
   return fence_.RoomOf(anchor_ + ToTimeDelta(x + ahead), now);

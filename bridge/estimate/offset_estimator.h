@@ -165,9 +165,10 @@ class OffsetEstimator {
   Fence fence_;
   DriftWatch drift_;
   Supervisor supervisor_;
-  // ns: what the last measurements moved x by; one may have been late by less than
-  // makes an outlier.
+  // ns and ns/s: what the last measurements moved x and y by; one may have been late by
+  // less than makes an outlier.
   double surprise_ = 0;
+  double rate_surprise_ = 0;
   double moved_ = 0;     // ns: a move of the clock that is not confirmed yet.
   int agreed_ = 0;       // Syncs in family since.
   double interval_ = 0;  // s: mean distance of measurements.

@@ -6,7 +6,7 @@
 namespace bridge {
 namespace {
 
-constexpr double kTimeConstant = 4;  // s
+constexpr double kTimeConstant = 2;  // s
 constexpr double kKnownRate = 100;   // ppb
 // Worth a step at the start, when nobody relies on the PHC yet: more than the first
 // exchanges are off by, lest a PHC that was right is made wrong; and once the rate is

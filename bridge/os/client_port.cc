@@ -16,6 +16,7 @@ namespace {
 
 // How often the global setting of hardware stamps is looked at, in seconds.
 constexpr int kLookAfterStamps = 10;
+constexpr int kFollowDial = 4;
 constexpr int kRemember = 3'600;
 
 ptp::PortIdentity IdentityOf(const InterfaceInfo& interface, uint16_t number) {
@@ -183,8 +184,10 @@ void ClientPort::AfterTurn(MonoTime now) {
 
 void ClientPort::ReadFrames(bool errors, MonoTime now) {
   // After the stamps that wait to be read and before they are used.
-  engine_.OnPair(ReadPair(), now, actions_);
-  CarryOut(now);
+  if (!hardware_.present()) {
+    engine_.OnPair(ReadPair(), now, actions_);
+    CarryOut(now);
+  }
   if (errors) ReadTransmitted(now);
   for (int i = 0; transport_ && i < PtpTransport::kBatch; ++i) {
     const auto frame = transport_->Receive(buffer_);
@@ -202,7 +205,7 @@ void ClientPort::ReadTransmitted(MonoTime now) {
   while (transport_) {
     const auto stamp = transport_->ReadTransmitted();
     if (!stamp) break;
-    engine_.OnPair(ReadPair(), now, actions_);
+    if (!hardware_.present()) engine_.OnPair(ReadPair(), now, actions_);
     engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
     CarryOut(now);
   }
@@ -278,8 +281,8 @@ void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTim
 
 void ClientPort::LookAfterHardware(MonoTime now) {
   if (hardware_lost_) return;
-  FollowDial(now);
-  if (++seconds_ % kRemember == 0) RememberFrequency(now);
+  if (++seconds_ % kFollowDial == 0) FollowDial(now);
+  if (seconds_ % kRemember == 0) RememberFrequency(now);
   if (seconds_ % kLookAfterStamps != 0) return;
   if (HardwareStampsEnabled(config_.ptp.interface, config_.ptp.transport) != false)
     return;
@@ -294,7 +297,7 @@ void ClientPort::LookAfterHardware(MonoTime now) {
 }
 
 // Somebody else may steer the PHC too. What is dialled is undone either way, as far as
-// a look once a second can tell.
+// a look now and then can tell.
 void ClientPort::FollowDial(MonoTime now) {
   const auto dialled = hardware_.phc->ReadFrequency();
   if (!dialled.ok()) return;

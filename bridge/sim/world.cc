@@ -383,7 +383,7 @@ void World::Turn() {
   if (!running_) return;
   const MonoTime now = Mono();
   Actions actions;
-  if (!arrivals_.empty() || !transmitted_.empty()) {
+  if (!scenario_.phc && (!arrivals_.empty() || !transmitted_.empty())) {
     engine_->OnPair(ReadPair(), now, actions);
     CarryOut(actions);
   }

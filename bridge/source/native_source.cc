@@ -29,14 +29,17 @@ void NativeSource::ForgetMeasurements(MonoTime now, ptp::PortActions& out) {
   port_.OnCalibrated(false, now, out);
 }
 
-SteadyTimeBase::PairVerdict NativeSource::OnPair(const CrossTimestamp<Raw>& pair) {
+SteadyTimeBase::PairVerdict NativeSource::OnPair(const CrossTimestamp<Raw>& pair,
+                                                 MonoTime now) {
   const auto verdict = steady_.AddPair(pair);
   last_raw_ = pair.local;
+  last_raw_at_ = now;
   return verdict;
 }
 
-NativeSource::Reading NativeSource::OnReading(const ClockReading& reading) {
-  const auto steady = OnPair(reading.pair);
+NativeSource::Reading NativeSource::OnReading(const ClockReading& reading,
+                                              MonoTime now) {
+  const auto steady = OnPair(reading.pair, now);
   Reading result;
   result.system_stepped = steady == SteadyTimeBase::PairVerdict::kStepped;
   if (!hardware()) {
@@ -77,7 +80,7 @@ void NativeSource::OnMessage(const ptp::Message& message,
   const size_t first = out.size();
   std::optional<LocalTime> carried;
   if (received && ptp::IsEvent(message.header.type)) {
-    carried = Carry(*received);
+    carried = Carry(*received, now);
     if (carried) *carried = *carried - settings_.ingress_latency;
   }
   port_.OnMessage(message, carried, now, out);
@@ -86,7 +89,7 @@ void NativeSource::OnMessage(const ptp::Message& message,
 
 void NativeSource::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                                  ptp::PortActions& out) {
-  const std::optional<LocalTime> carried = Carry(sent);
+  const std::optional<LocalTime> carried = Carry(sent, now);
   if (!carried) return;  // Stamped before a step: as good as no stamp.
   const size_t first = out.size();
   port_.OnTransmitted(token, *carried + settings_.egress_latency, now, out);
@@ -99,10 +102,14 @@ void NativeSource::OnTime(MonoTime now, ptp::PortActions& out) {
   Measure(first, now, out);
 }
 
-std::optional<LocalTime> NativeSource::Carry(EventStamp stamp) {
+// Whether a PHC's stamp is of this time can be told from a pair that is a second old:
+// CLOCK_MONOTONIC is slewed by milliseconds meanwhile at most.
+std::optional<LocalTime> NativeSource::Carry(EventStamp stamp, MonoTime now) {
   std::optional<LocalTime> local;
   if (const auto* phc = std::get_if<PhcTime>(&stamp); phc != nullptr) {
-    if (hardware() && last_raw_) local = phc_.Carry(*phc, *last_raw_);
+    if (hardware() && last_raw_) {
+      local = phc_.Carry(*phc, *last_raw_ + (now - last_raw_at_));
+    }
   } else if (!hardware()) {
     const std::optional<RawTime> raw = steady_.Carry(std::get<UtcTime>(stamp));
     if (raw) local = AsLocal(*raw);

@@ -42,7 +42,7 @@ class NativeSource {
   void ForgetMeasurements(MonoTime now, ptp::PortActions& out);
 
   // A pair REALTIME/RAW.
-  SteadyTimeBase::PairVerdict OnPair(const CrossTimestamp<Raw>& pair);
+  SteadyTimeBase::PairVerdict OnPair(const CrossTimestamp<Raw>& pair, MonoTime now);
 
   struct Reading {
     bool system_stepped = false;  // Since the last pair.
@@ -53,7 +53,7 @@ class NativeSource {
     // stamps are the PHC's and it could not be read.
     std::optional<CrossTimestamp<Local>> local;
   };
-  Reading OnReading(const ClockReading& reading);
+  Reading OnReading(const ClockReading& reading, MonoTime now);
 
   void OnMessage(const ptp::Message& message, std::optional<EventStamp> received,
                  MonoTime now, ptp::PortActions& out);
@@ -73,14 +73,15 @@ class NativeSource {
   uint64_t stamps_refused() const { return stamps_refused_; }
 
  private:
-  std::optional<LocalTime> Carry(EventStamp stamp);
+  std::optional<LocalTime> Carry(EventStamp stamp, MonoTime now);
   void Measure(size_t first, MonoTime now, ptp::PortActions& out);
 
   const Settings settings_;
   ptp::SlavePort port_;
   SteadyTimeBase steady_;
   PhcTimeBase phc_;
-  std::optional<RawTime> last_raw_;  // Of the newest pair.
+  std::optional<RawTime> last_raw_;  // Of the newest pair,
+  MonoTime last_raw_at_;             // which was read then.
   OffsetEstimator estimator_;
   std::optional<MonoTime> last_good_sync_;
   uint64_t stamps_refused_ = 0;

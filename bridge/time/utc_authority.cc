@@ -86,13 +86,12 @@ LeapIndicator UtcAuthority::LeapAt(TaiTime instant) const {
   const auto& file = Of(claims_, UtcSource::kLeapFile);
   count(file ? file : Of(claims_, UtcSource::kRelease));
 
+  if (std::max(inserts, deletes) < 2) return LeapIndicator::kNone;
   const LeapWatch::Opinion opinion = OpinionOf();
   if (!watch_.Armed(instant, opinion)) return LeapIndicator::kNone;
   if (opinion.flagged == LeapIndicator::kNone) return LeapIndicator::kNone;
   if (inserts > 0 && deletes > 0) return LeapIndicator::kNone;
-  if (inserts >= 2) return LeapIndicator::kInsert;
-  if (deletes >= 2) return LeapIndicator::kDelete;
-  return LeapIndicator::kNone;
+  return inserts > 0 ? LeapIndicator::kInsert : LeapIndicator::kDelete;
 }
 
 std::vector<UtcAuthority::Witness> UtcAuthority::Witnesses() const {
