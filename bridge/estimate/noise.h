@@ -18,6 +18,8 @@ class DirectionNoise {
 
   // ns^2, at least 1: stamps are whole nanoseconds.
   double variance() const { return variance_; }
+  // More than the prior.
+  bool measured() const { return count_ >= kFirst; }
   // Differences seen.
   size_t count() const { return count_; }
 

@@ -16,11 +16,9 @@ constexpr double kInnocent = 2;  // Sigmas.
 // Used measurements of a direction before the gate judges it.
 constexpr uint64_t kBeforeJudging = 3;
 constexpr uint64_t kBeforeHalfDelay = 16;
-// What a scheduler, a queue or an overtaken packet may add to one stamp, and how
-// many Syncs it takes until one of them is lost in the crowd.
-constexpr double Spike(StampKind stamps) {
-  return (stamps == StampKind::kHardware ? 25 : 250) * kMicrosecond;
-}
+// What a scheduler, a queue or an overtaken packet may add to one stamp, whoever
+// stamps, and how many Syncs it takes until one of them is lost in the crowd.
+constexpr double kSpike = 250 * kMicrosecond;
 constexpr uint64_t kCrowd = 64;
 // ns/s^2, and how many measurements it takes to notice.
 constexpr double kWarming = 10;
@@ -451,9 +449,8 @@ TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
   if (settings_.asymmetry_bound) asymmetry = settings_.asymmetry_bound->NanosDouble();
   // One spike among n Syncs: the last point of a line through n moves its end by 4/n
   // of what it is off, and the gate can't know a spike before it knows the noise.
-  const double spike = forward.used < kCrowd ? 4 * Spike(settings_.stamps) /
-                                                   static_cast<double>(forward.used + 1)
-                                             : 0;
+  const double spike =
+      forward.used < kCrowd ? 4 * kSpike / static_cast<double>(forward.used + 1) : 0;
   // Delays vary to one side only, so where they vary much their means may differ
   // by as much: a storm that has just begun moves both, unevenly.
   const double uneven =
@@ -464,9 +461,11 @@ TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
   const double bound = 3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
                        lag + surprise_ + ahead + std::abs(forward.excess) / 2 +
                        std::abs(reverse.excess) / 2 + Suspicion();
-  // In a storm the model of the noise is worth little, and outside the fence nothing.
-  const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 2 ||
-                     forward.ring.skewed() || reverse.ring.skewed();
+  // In a storm the model of the noise is worth little, before it was measured and
+  // outside the fence nothing.
+  const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 5 ||
+                     forward.ring.skewed() || reverse.ring.skewed() ||
+                     !forward.noise.measured() || !reverse.noise.measured();
   const Fence::Room room = RoomOfMap(now);
   return ToTimeDelta(storm || room.outside() ? std::max(bound, room.Farthest())
                                              : bound);

@@ -147,11 +147,11 @@ TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
   link.Delay(1.001);
   link.Sync(1.125);
   // The prior of the noise is 1 us; it may be uneven. One of the first two Syncs may
-  // have been 25 us late.
-  const double spike = 4 * 25'000 / 3.0;
+  // have been 250 us late.
+  const double spike = 4 * 250'000 / 3.0;
   EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay + 1'000 + spike, 50);
   link.Settle(1.25, 10);
-  // Noise of 1 ns, and as much again that the last measurement moved the clock by.
+  // 72 Syncs: none of them was late. Noise of 1 ns, and as much again that the last measurement moved the clock by.
   EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 3);
 }
 
