@@ -134,7 +134,8 @@ void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions
   const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
   if (!source_.hardware())
     KeepReading({AsLocal(pair.local), pair.system, pair.window}, now);
-  if (source_.OnPair(pair, now) == SteadyTimeBase::PairVerdict::kStepped && publishing_) {
+  if (source_.OnPair(pair, now) == SteadyTimeBase::PairVerdict::kStepped &&
+      publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
 }

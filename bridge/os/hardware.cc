@@ -1,5 +1,7 @@
 #include "bridge/os/hardware.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,11 +38,12 @@ absl::StatusOr<Hardware> Open(Config& config, const HardwareStamps& stamps) {
 }
 
 // Nobody can steer it: then it is only read.
-void Observe(Config& config, Hardware& found, Severity severity, std::string why) {
+void Observe(Config& config, Hardware& found, Severity severity,
+             absl::string_view why) {
   config.phc.mode = PhcMode::kObserve;
   found.drift.reset();
   found.news.push_back(
-      {severity, absl::StrCat(config.phc.device, " is not steered: ", std::move(why))});
+      {severity, absl::StrCat(config.phc.device, " is not steered: ", why)});
 }
 
 void DecideMode(Config& config, Hardware& found) {
@@ -56,6 +59,8 @@ void DecideMode(Config& config, Hardware& found) {
   } else {
     const auto interface = ReadInterface(config.ptp.interface);
     if (!interface.ok()) return;
+    // Under systemd it is there; without, one that can't be made is warned of in time.
+    mkdir(DriftFile::kDirectory, 0755);
     found.drift.emplace(DriftFile::kDirectory, phc.clock_name(), interface->mac);
   }
 }

@@ -43,7 +43,7 @@ struct Panel {
         most = std::max(most, value(day.seconds[i]));
       }
       absl::StrAppendFormat(&upper, "%d,%.1f ", kLeft + column, Y(most) - 0.4);
-      lower = absl::StrFormat("%d,%.1f ", kLeft + column, Y(least) + 0.4) + lower;
+      lower.insert(0, absl::StrFormat("%d,%.1f ", kLeft + column, Y(least) + 0.4));
     }
     return absl::StrFormat("<polygon points=\"%s%s\" fill=\"%s\"/>\n", upper, lower,
                            color);

@@ -151,7 +151,8 @@ TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
   const double spike = 4 * 250'000 / 3.0;
   EXPECT_NEAR(link.Bound(1.125), 3 * link.Jitter(1.125) + kDelay + 1'000 + spike, 50);
   link.Settle(1.25, 10);
-  // 72 Syncs: none of them was late. Noise of 1 ns, and as much again that the last measurement moved the clock by.
+  // 72 Syncs: none of them was late. Noise of 1 ns, and as much again that the last
+  // measurement moved the clock by.
   EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 3);
 }
 
