@@ -38,7 +38,7 @@ TimeDelta Stretched(TimeDelta span, double excess) {
 PhcTimeBase::Verdict PhcTimeBase::AddReading(PhcTime phc, RawTime raw,
                                              TimeDelta window) {
   if (last_ && raw <= last_->raw) return Verdict::kWide;
-  const bool wide = Wide(window);
+  const bool wide = windows_.IsWide(window);
   if (!last_) {
     StartEra(phc, LocalTime() + raw.SinceEpoch(), raw, window);
     return Verdict::kGood;
@@ -108,15 +108,6 @@ void PhcTimeBase::LearnRate(const Reading& reading) {
     rate_at_ = rate_from_->raw + base.Half();
   }
   if (last_word) rate_from_ = reading;
-}
-
-bool PhcTimeBase::Wide(TimeDelta window) {
-  windows_[windows_seen_++ % kWindows] = window;
-  std::array<TimeDelta, kWindows> sorted = windows_;
-  const auto seen = static_cast<ptrdiff_t>(std::min(windows_seen_, kWindows));
-  const auto median = sorted.begin() + seen / 2;
-  std::nth_element(sorted.begin(), median, sorted.begin() + seen);
-  return window > *median + *median;
 }
 
 void PhcTimeBase::StartEra(PhcTime phc, LocalTime local, RawTime raw,

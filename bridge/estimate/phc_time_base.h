@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 
+#include "bridge/estimate/window_watch.h"
 #include "bridge/time/clock_map.h"
 
 namespace bridge {
@@ -83,13 +84,11 @@ class PhcTimeBase {
     TimeDelta window;
   };
   static constexpr size_t kSegments = 16;
-  static constexpr size_t kWindows = 15;
 
   void Append(const Segment& segment);
   void StartEra(PhcTime phc, LocalTime local, RawTime raw, TimeDelta window);
   Verdict MeasureOwnStep(TimeDelta off, TimeDelta tolerance, const Reading& reading);
   void IgnoreBefore(PhcTime before, PhcTime after);
-  bool Wide(TimeDelta window);
   double RateUncertainty(RawTime at) const;
   TimeDelta Uncertainty(RawTime at) const;
   void LearnRate(const Reading& reading);
@@ -105,8 +104,7 @@ class PhcTimeBase {
   std::optional<double> rate_error_;
   RawTime rate_at_;        // The middle of the base line it was learnt on.
   bool own_step_ = false;  // The next reading says how far it went.
-  std::array<TimeDelta, kWindows> windows_{};
-  size_t windows_seen_ = 0;
+  WindowWatch windows_;
   double frequency_ = 0;
 };
 

@@ -25,7 +25,7 @@ double Slope(const CrossTimestamp<Raw>& a, const CrossTimestamp<Raw>& b) {
 }  // namespace
 
 SteadyTimeBase::PairVerdict SteadyTimeBase::AddPair(const CrossTimestamp<Raw>& pair) {
-  const bool wide = Wide(pair);
+  const bool wide = windows_.IsWide(pair.window);
   if (count_ == 0) {
     StartEra(pair);
     return PairVerdict::kGood;
@@ -50,15 +50,6 @@ bool SteadyTimeBase::Stepped(const CrossTimestamp<Raw>& pair) const {
   const TimeDelta elapsed = pair.local - last.local;
   const TimeDelta slewed = (pair.system - last.system - elapsed).Abs();
   return slewed > Scale(elapsed, 0.125) + pair.window + last.window;
-}
-
-bool SteadyTimeBase::Wide(const CrossTimestamp<Raw>& pair) {
-  windows_[windows_seen_++ % kWindows] = pair.window;
-  std::array<TimeDelta, kWindows> sorted = windows_;
-  const auto seen = static_cast<ptrdiff_t>(std::min(windows_seen_, kWindows));
-  const auto median = sorted.begin() + seen / 2;
-  std::nth_element(sorted.begin(), median, sorted.begin() + seen);
-  return pair.window > *median + *median;
 }
 
 void SteadyTimeBase::StartEra(const CrossTimestamp<Raw>& pair) {

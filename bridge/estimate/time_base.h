@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 
+#include "bridge/estimate/window_watch.h"
 #include "bridge/time/clock_map.h"
 
 namespace bridge {
@@ -47,10 +48,8 @@ class SteadyTimeBase {
 
  private:
   static constexpr size_t kPairs = 8;
-  static constexpr size_t kWindows = 15;
 
   bool Stepped(const CrossTimestamp<Raw>& pair) const;
-  bool Wide(const CrossTimestamp<Raw>& pair);
   void StartEra(const CrossTimestamp<Raw>& pair);
   void Keep(const CrossTimestamp<Raw>& pair);
   double LastSlope() const;
@@ -60,8 +59,7 @@ class SteadyTimeBase {
 
   std::array<CrossTimestamp<Raw>, kPairs> pairs_{};
   size_t count_ = 0;
-  std::array<TimeDelta, kWindows> windows_{};  // The latest, good or not.
-  size_t windows_seen_ = 0;
+  WindowWatch windows_;
   Era era_;
   // When this era began, on the old era's clock (nothing in the first era) and on
   // this one's.
