@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace bridge {
 namespace {
@@ -90,6 +91,20 @@ void Kalman::Update(Row h, double innovation, double r) {
 }
 
 void Kalman::Doubt(Axis axis, double variance) { p_[axis][axis] += variance; }
+
+// The rate of which nothing is known stays as it is; x and d hang on it as they do.
+void Kalman::Scale(double factor) {
+  const double y = p_[kY][kY];
+  const double y_after = std::min(factor * y, std::max(y, Square(kRatePrior)));
+  const std::array<double, 3> slope = {p_[kX][kY] / y, 1, p_[kY][kD] / y};
+  for (const auto& [a, b] : {std::pair{kX, kX}, {kX, kD}, {kD, kD}}) {
+    const double by_rate = slope[a] * slope[b];
+    Set(a, b, factor * (p_[a][b] - by_rate * y) + by_rate * y_after);
+  }
+  for (const Axis a : {kX, kD}) Set(a, kY, slope[a] * y_after);
+  p_[kY][kY] = y_after;
+  KeepPositive();
+}
 
 void Kalman::Relevel(double dx, double dd, double variance) {
   Shift(dx, dd);

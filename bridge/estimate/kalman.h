@@ -65,6 +65,8 @@ class Kalman {
 
   // The state may be off by more than the covariance says.
   void Doubt(Axis axis, double variance);
+  // All that was measured was noisier, by this factor of its variance.
+  void Scale(double factor);
   // x and d are known otherwise, with this variance each and uncorrelated.
   void Relevel(double dx, double dd, double variance);
   // Moves offset or path delay, certain as before.

@@ -13,6 +13,7 @@ constexpr double kMicrosecond = 1e3;
 
 constexpr double kOutlierSigmas = 5;
 constexpr double kInnocent = 2;  // Sigmas.
+constexpr double kGuessed = 3;   // Likewise.
 // Used measurements of a direction before the gate judges it.
 constexpr uint64_t kBeforeJudging = 3;
 constexpr uint64_t kBeforeHalfDelay = 16;
@@ -103,8 +104,9 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
     Start(side, m);
     return;
   }
+  CountInterval(m);
   Direction& direction = directions_[side];
-  const Judged j = Judge(side, m);
+  const Judged j = JudgeAtFirst(side, m);
   const double residual = j.innovation + filter_->state().d;  // Without x.
   const bool judging = direction.used >= kBeforeJudging;
   if (judging && j.expected < 9 * j.noise) direction.ring.Push(residual);
@@ -121,6 +123,7 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
     Use(side, j);
     LearnNoise(direction, j, residual);
     WatchDrift(j);
+    LearnRestlessness(j);
     if (side == kForward && ++agreed_ >= kConfirmed) moved_ = 0;
   }
   Supervise();
@@ -202,9 +205,18 @@ bool OffsetEstimator::Advance(LocalTime at) {
   } else if (dt > 0) {
     filter_->Predict(dt, process_noise_);
     now_ = at;
-    interval_ += (dt - interval_) / DriftWatch::kMemory;
   }
   return true;
+}
+
+// Of measurements that say something about the clock.
+void OffsetEstimator::CountInterval(const Measurement& m) {
+  if (m.row.x == 0) return;
+  if (counted_at_) {
+    const double dt = std::max((m.at - *counted_at_).SecondsDouble(), 0.0);
+    interval_ += (dt - interval_) / DriftWatch::kMemory;
+  }
+  counted_at_ = std::max(counted_at_, std::optional(m.at));
 }
 
 // One older than the state is carried to it with the rate.
@@ -217,6 +229,21 @@ OffsetEstimator::Judged OffsetEstimator::Judge(Side side, const Measurement& m) 
   return {m, filter_->Innovation(m.row, z), filter_->Expected(m.row),
           direction.noise.variance() +
               Square(m.row.x * age) * filter_->variance(Kalman::kY)};
+}
+
+// A measurement that is not as expected while the noise is a guess: so noisy may all
+// have been that came before.
+OffsetEstimator::Judged OffsetEstimator::JudgeAtFirst(Side side, const Measurement& m) {
+  const Judged j = Judge(side, m);
+  if (directions_[side].noise.measured() || std::abs(j.Sigmas()) < kGuessed) return j;
+  const double factor = std::min(Square(j.Sigmas()), Square(kFar) / j.noise);
+  if (factor <= 1) return j;
+  filter_->Scale(factor);
+  for (Direction& direction : directions_) {
+    if (direction.noise.measured()) continue;
+    direction.noise.Set(factor * direction.noise.variance());
+  }
+  return Judge(side, m);
 }
 
 void OffsetEstimator::Use(Side side, const Judged& j) {
@@ -247,11 +274,19 @@ void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
   }
 }
 
+// Stamps of software are correlated, which looks the same.
+void OffsetEstimator::LearnRestlessness(const Judged& j) {
+  if (j.m.row.x == 0 || settings_.stamps != StampKind::kHardware) return;
+  restlessness_.Add(j.m.row.x * j.Sigmas(), j.expected / j.Variance());
+  process_noise_.rate = restlessness_.variance();
+}
+
 void OffsetEstimator::WatchDrift(const Judged& j) {
   if (j.m.row.x == 0) return;
   const std::optional<double> lean = drift_.Add(j.m.row.x * j.Sigmas());
   if (!lean) return;
   ++counters_.drift_alarms;
+  restlessness_.OnAlarm();
   const double bias = *lean * std::sqrt(j.Variance());
   // Was it the clock? A path that changed by little leans as well. Each direction has
   // to agree with where the filter goes now.
@@ -371,6 +406,7 @@ void OffsetEstimator::ForgetRuns() {
     direction.suspicion = 0;
   }
   drift_.Clear();
+  restlessness_.Clear();
   supervisor_.Clear();
 }
 
@@ -401,6 +437,12 @@ void OffsetEstimator::Supervise() {
   const auto correction = supervisor_.Check(forward.ring, reverse.ring, *filter_,
                                             forward.used + reverse.used);
   if (!correction) return;
+  if (filter_->state().d + correction->dd < -kNegativeRoundTrip) {
+    // A liar's floors: beside them the truth would look late for ever.
+    forward.ring.Clear();
+    reverse.ring.Clear();
+    return;
+  }
   ++counters_.relevels;
   filter_->Relevel(correction->dx, correction->dd, correction->variance);
   const double span = std::max(2 * FloorRing::kSize * interval_, kShortest);

@@ -21,6 +21,7 @@
 #include "bridge/estimate/gate.h"
 #include "bridge/estimate/kalman.h"
 #include "bridge/estimate/noise.h"
+#include "bridge/estimate/restlessness.h"
 #include "bridge/estimate/supervisor.h"
 #include "bridge/time/clock_map.h"
 
@@ -123,11 +124,14 @@ class OffsetEstimator {
   void Add(Side side, const Measurement& m);
   void Start(Side side, const Measurement& m);
   bool Advance(LocalTime at);
+  void CountInterval(const Measurement& m);
   Judged Judge(Side side, const Measurement& m) const;
+  Judged JudgeAtFirst(Side side, const Measurement& m);
   void Use(Side side, const Judged& j);
   void Limit(Side side, const Measurement& m);
   void LearnNoise(Direction& direction, const Judged& j, double residual);
   void WatchDrift(const Judged& j);
+  void LearnRestlessness(const Judged& j);
   void OnOutlier(Side side, const Judged& j, bool late);
   bool Act(const Explanation& explanation);
   bool Possible(const Explanation& explanation) const;
@@ -164,6 +168,7 @@ class OffsetEstimator {
   std::array<Direction, 2> directions_;
   Fence fence_;
   DriftWatch drift_;
+  Restlessness restlessness_;
   Supervisor supervisor_;
   // ns and ns/s: what the last measurements moved x and y by; one may have been late by
   // less than makes an outlier.
@@ -171,8 +176,9 @@ class OffsetEstimator {
   double rate_surprise_ = 0;
   double moved_ = 0;     // ns: a move of the clock that is not confirmed yet.
   int agreed_ = 0;       // Syncs in family since.
-  double interval_ = 0;  // s: mean distance of measurements.
-  int too_old_ = 0;      // In a row.
+  double interval_ = 0;  // s: mean distance of measurements of the clock,
+  std::optional<LocalTime> counted_at_;  // the newest of which was then.
+  int too_old_ = 0;                      // In a row.
   std::optional<LocalTime> last_sync_;
 };
 

@@ -9,6 +9,7 @@
 #include "bridge/estimate/gate.h"
 #include "bridge/estimate/kalman.h"
 #include "bridge/estimate/noise.h"
+#include "bridge/estimate/restlessness.h"
 #include "bridge/estimate/supervisor.h"
 #include "gtest/gtest.h"
 
@@ -53,6 +54,18 @@ TEST(Kalman, RewindIsTheReverseOfPredictWithoutNoise) {
   EXPECT_GT(k.variance(Kalman::kX), 100 * before);
   k.Rewind(2);
   EXPECT_NEAR(k.variance(Kalman::kX), before, 1e-3 * before);
+}
+
+TEST(Kalman, ScaleIsTheStartWithMoreNoise) {
+  Kalman scaled = Kalman::FromExchange(0, 2'000, 0.3, 1e4, 1e4);
+  scaled.Scale(25);
+  const Kalman noisy = Kalman::FromExchange(0, 2'000, 0.3, 25e4, 25e4);
+  for (const auto a : {Kalman::kX, Kalman::kY, Kalman::kD}) {
+    for (const auto b : {Kalman::kX, Kalman::kY, Kalman::kD}) {
+      const double expected = noisy.covariance(a, b);
+      EXPECT_NEAR(scaled.covariance(a, b), expected, 1e-6 * std::abs(expected));
+    }
+  }
 }
 
 TEST(Kalman, StaysFiniteAndPositiveAfterAnyDoubt) {
@@ -239,6 +252,43 @@ TEST(DriftWatch, IsSilentForNoiseAndAlarmsForALean) {
   EXPECT_GE(alarms, 1);
   EXPECT_LE(alarms, 2);
   EXPECT_LT(lean, -0.6);
+}
+
+// ---- Restlessness.
+
+// A filter that measures x with noise of 100 ns, 16 times a second, of a rate that
+// really gains `wander` ns/s a root second.
+double LearnedVariance(double wander, uint64_t seed) {
+  Rng rng(seed);
+  Kalman filter = Kalman::FromLinkDelay(0, 0, 0, 1e4, 1);
+  Restlessness restlessness;
+  constexpr double kStep = 1.0 / 16;
+  double x = 0;
+  double y = 0;
+  for (int i = 0; i < 16 * 1'800; ++i) {
+    y += wander * std::sqrt(kStep) * rng.Gaussian();
+    x += y * kStep;
+    filter.Predict(kStep, {.phase = 0.1, .rate = restlessness.variance(), .path = 0});
+    const double innovation = filter.Innovation(kSyncRow, x + 100 * rng.Gaussian());
+    const double all = filter.Expected(kSyncRow) + 1e4;
+    restlessness.Add(innovation / std::sqrt(all), 1 - 1e4 / all);
+    filter.Update(kSyncRow, innovation, 1e4);
+  }
+  return restlessness.variance();
+}
+
+TEST(Restlessness, FindsHowMuchTheRateWanders) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    EXPECT_LT(LearnedVariance(0, seed), 0.1) << seed;
+    EXPECT_NEAR(std::log(LearnedVariance(1, seed)), 0, std::log(5)) << seed;
+    EXPECT_GT(LearnedVariance(10, seed), 10) << seed;
+  }
+}
+
+TEST(Restlessness, OneBadMomentIsNotAHabit) {
+  Restlessness restlessness;
+  restlessness.Add(1'000, 0.5);
+  EXPECT_LT(restlessness.variance(), 0.4);
 }
 
 TEST(Supervisor, MovesAFilterThatSettledOnTheQueueOnlyWhenItIsYoung) {

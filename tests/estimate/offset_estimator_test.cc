@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <numbers>
 
 #include "tests/estimate/exchanges.h"
 #include "tests/support/allocations.h"
@@ -154,6 +155,49 @@ TEST(OffsetEstimator, TheBoundHasAllOfTheDelayAtFirstAndHalfLater) {
   // 72 Syncs: none of them was late. Noise of 1 ns, and as much again that the last
   // measurement moved the clock by.
   EXPECT_NEAR(link.Bound(10), 3 * link.Jitter(10) + kDelay / 2, 3);
+}
+
+TEST(OffsetEstimator, ClaimsNothingWrongWhenItStartsInAStorm) {
+  int claimed = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Rng rng(seed);
+    Exchanges link({.stamps = StampKind::kHardware}, rng.Uniform(-50, 50));
+    const double storm = std::pow(10.0, rng.Uniform(3, 5));  // ns
+    const double interval = rng.Chance(0.5) ? 2 : 0.5;
+    const bool p2p = rng.Chance(0.3);
+    for (double s = 1; s < 40 * interval; s += interval) {
+      link.Sync(s, -storm * std::abs(rng.Gaussian()));
+      if (p2p) {
+        link.PeerDelay(s + 0.1, storm / 2 * rng.Gaussian());
+      } else if (rng.Chance(0.5)) {
+        link.Delay(s + 0.3, storm * std::abs(rng.Gaussian()));
+      }
+      if (!link.estimator.ready()) continue;
+      const double at = s + 0.3;
+      EXPECT_LT(std::abs(link.Error(at)), link.Bound(at)) << seed << ", " << at;
+      if (link.Bound(at) < 1e6) ++claimed;
+    }
+  }
+  EXPECT_GT(claimed, 4'000) << "nothing was claimed that a gate would let through";
+}
+
+// Sync every 8 s, link delay each second, and a crystal that swings by 2 ppm.
+TEST(OffsetEstimator, P2pWithRareSyncsKeepsItsBoundWhileTheCrystalWarms) {
+  Exchanges link({.stamps = StampKind::kHardware, .asymmetry_bound = TimeDelta()}, 20);
+  Rng rng(1);
+  const double turn = 2 * std::numbers::pi / 1'800;  // rad/s
+  const auto swing = [&](double s) { return 2'000 / turn * std::sin(turn * s); };
+  int late = 0;
+  for (int s = 1; s < 7'200; ++s) {
+    // The master's seconds swing here, which is the same.
+    if (s % 8 == 0) link.Sync(s, swing(s) - 1'000 * std::abs(rng.Gaussian()));
+    link.PeerDelay(s + 0.5, 500 * rng.Gaussian());
+    if (s < 600 || s % 8 != 0) continue;
+    const double error = std::abs(link.Error(s) + swing(s));
+    EXPECT_LT(error, link.Bound(s)) << s;
+    if (error > kDelay) ++late;
+  }
+  EXPECT_GT(late, 10) << "the filter did not lag: this shows nothing";
 }
 
 TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
