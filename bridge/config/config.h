@@ -18,7 +18,7 @@
 namespace bridge {
 
 // Only what this version does: an option that does nothing is not accepted.
-enum class Role { kClient };
+enum class Role { kClient, kCompanion };
 enum class Transport { kL2, kUdp4, kUdp6 };
 enum class Timestamping { kAuto, kHardware, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
@@ -50,6 +50,11 @@ struct Config {
     std::string device = "auto";  // Or "/dev/ptp0": of the interface.
     PhcMode mode = PhcMode::kDiscipline;
   } phc;
+
+  // Where the ptp4l is that a companion stands beside.
+  struct Companion {
+    std::string socket = "auto";  // Or the path of its management socket.
+  } companion;
 
   struct Utc {
     UtcPolicy policy = UtcPolicy::kAgree;

@@ -520,14 +520,16 @@ std::vector<Option> AllOptions() {
   const auto add = [&all](std::vector<Option> more) {
     for (Option& option : more) all.push_back(std::move(option));
   };
-  add({Choice<Role>("role", {{"client", Role::kClient}},
-                    {{"grandmaster", "is not in this version"},
-                     {"auto", "is not in this version"},
-                     {"companion", "is not in this version"}},
-                    "what this daemon is; this version has one role",
-                    [](Config& c) -> Role& { return c.role; })});
+  add({Choice<Role>(
+      "role", {{"client", Role::kClient}, {"companion", Role::kCompanion}},
+      {{"grandmaster", "is not in this version"}, {"auto", "is not in this version"}},
+      "a PTP client of its own, or a companion beside a ptp4l",
+      [](Config& c) -> Role& { return c.role; })});
   add(PtpOptions());
   add(PhcOptions());
+  add({Path("companion.socket", kLongestSocketPath,
+            "ptp4l's management socket; auto looks in its usual places",
+            [](Config& c) -> std::string& { return c.companion.socket; })});
   add(UtcOptions());
   add(OutputOptions());
   add({Path("status.socket", kLongestSocketPath,

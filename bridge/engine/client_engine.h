@@ -61,6 +61,11 @@ class ClientEngine {
   void OnTime(MonoTime now, Actions& out);
   std::optional<MonoTime> Deadline() const;
 
+  // A companion has no frames and no link: its ptp4l's socket was opened or is gone,
+  void OnManagementSocket(ManagementSocket socket, MonoTime now, Actions& out);
+  // and what came from it.
+  void OnManagement(std::span<const uint8_t> datagram, MonoTime now, Actions& out);
+
   // At start, and whenever the file changes.
   void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now, Actions& out);
   // At start, and about once a second.
