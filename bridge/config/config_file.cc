@@ -412,6 +412,10 @@ void Loader::ReadPorts(const toml::node& node) {
     return Add(At(node.source()), "port is a list of tables",
                "[[port]], once for each interface or domain");
   }
+  if (file_.config.role == Role::kCompanion) {
+    return Add(At(tables->front().source()), "a companion has no [[port]]",
+               "one refclockd, with a file of its own, for each ptp4l");
+  }
   for (const toml::node& table : *tables) {
     Scope& port = ports_.emplace_back();
     port.config.ptp = file_.config.ptp;
@@ -425,6 +429,8 @@ void Loader::ReadPorts(const toml::node& node) {
 }
 
 void Loader::CheckInterface(const Scope& scope) {
+  // A companion's is ptp4l's, which tells it.
+  if (file_.config.role == Role::kCompanion) return;
   if (!scope.config.ptp.interface.empty() || scope.Failed("ptp.interface") ||
       scope.failed.count("ptp.")) {
     return;

@@ -527,9 +527,10 @@ std::vector<Option> AllOptions() {
       [](Config& c) -> Role& { return c.role; })});
   add(PtpOptions());
   add(PhcOptions());
-  add({Path("companion.socket", kLongestSocketPath,
-            "ptp4l's management socket; auto looks in its usual places",
-            [](Config& c) -> std::string& { return c.companion.socket; })});
+  add({Path(
+      "companion.socket", kLongestSocketPath,
+      "ptp4l's management socket; auto looks in its usual places",
+      [](Config& c) -> std::string& { return c.companion.socket; }, "auto")});
   add(UtcOptions());
   add(OutputOptions());
   add({Path("status.socket", kLongestSocketPath,

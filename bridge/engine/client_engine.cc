@@ -340,6 +340,16 @@ void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
   AskForReading(now, out);  // How far did it go?
 }
 
+void ClientEngine::OnManagementSocket(ManagementSocket socket, MonoTime now,
+                                      Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Socket{socket}, out);
+}
+
+void ClientEngine::OnManagement(std::span<const uint8_t> datagram, MonoTime now,
+                                Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::Managed{datagram}, out);
+}
+
 void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
                               Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Leaps{&table}, out);

@@ -374,6 +374,8 @@ constexpr const char* kUpDown[] = {"down", "up"};
 constexpr const char* kSynchronized[] = {"unsynchronized", "synchronized"};
 constexpr const char* kOurs[] = {"foreign", "maybe-ours"};
 constexpr const char* kLeaps[] = {"none", "insert", "delete"};
+constexpr const char* kSockets[] = {"closed", "read-only", "read-write"};
+constexpr const char* kStamps[] = {"software", "hardware"};
 constexpr const char* kSeverities[] = {"error", "warning", "notice", "info"};
 
 template <typename Io>
@@ -441,11 +443,19 @@ template <typename Io>
 void Fields(Io&, Is<trace::Resume> auto&) {}
 template <typename Io>
 void Fields(Io&, Is<trace::Stop> auto&) {}
+template <typename Io>
+void Fields(Io& io, Is<trace::Socket> auto& socket) {
+  io.Word(socket.socket, kSockets);
+}
+template <typename Io>
+void Fields(Io& io, Is<trace::Managed> auto& managed) {
+  io.Octets(managed.datagram);
+}
 
 // In the order of trace::Input.
-constexpr const char* kInputs[] = {"link",   "pair", "frame",   "sent",
-                                   "cross",  "time", "leaps",   "kernel",
-                                   "resume", "stop", "adjusted"};
+constexpr const char* kInputs[] = {"link",     "pair",   "frame",  "sent",   "cross",
+                                   "time",     "leaps",  "kernel", "resume", "stop",
+                                   "adjusted", "socket", "managed"};
 static_assert(std::size(kInputs) == std::variant_size_v<trace::Input>);
 
 // Decisions are only written: a replay makes them anew and compares their text.
@@ -471,9 +481,16 @@ void Fields(Out& io, const WriteLog& log) {
   io.Text(log.line.text);
 }
 
+void Fields(Out& io, const SendManagement& send) { io.Octets(send.octets); }
+void Fields(Out& io, const UseClock& use) {
+  io.Word(use.stamps, kStamps);
+  use.phc_index ? io.Number(*use.phc_index) : io.Octets({});
+  io.Text(use.interface);
+}
+
 // In the order of Action.
-constexpr const char* kDecisions[] = {"send",    "ask",      "adjust",
-                                      "publish", "withdraw", "log"};
+constexpr const char* kDecisions[] = {"send",     "ask", "adjust", "publish",
+                                      "withdraw", "log", "manage", "use"};
 static_assert(std::size(kDecisions) == std::variant_size_v<Action>);
 
 // The input number `index`, filled from `in`.
@@ -614,7 +631,7 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
     if (std::find(std::begin(kDecisions), std::end(kDecisions), word) ==
         std::end(kDecisions)) {
       return Wrong(absl::StrCat(Shown(word), " is no decision"),
-                   "send, ask, adjust, publish, withdraw or log");
+                   "send, ask, adjust, publish, withdraw, log, manage or use");
     }
     return trace::Decision{line};
   }
@@ -626,7 +643,7 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
   if (found == std::end(kInputs)) {
     in.Fail(name,
             "an input is link, pair, frame, sent, cross, time, leaps, kernel, "
-            "resume, stop or adjusted");
+            "resume, stop, adjusted, socket or managed");
   } else {
     turn.input = ReadInput(in, static_cast<size_t>(found - std::begin(kInputs)),
                            std::make_index_sequence<std::size(kInputs)>());

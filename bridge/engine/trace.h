@@ -81,9 +81,15 @@ struct Kernel {
 };
 struct Resume {};
 struct Stop {};
+struct Socket {
+  ManagementSocket socket = ManagementSocket::kClosed;
+};
+struct Managed {
+  std::span<const uint8_t> datagram;
+};
 
 using Input = std::variant<Link, Pair, Frame, Sent, Cross, Time, Leaps, Kernel, Resume,
-                           Stop, Adjusted>;
+                           Stop, Adjusted, Socket, Managed>;
 
 struct Turn {
   MonoTime now;

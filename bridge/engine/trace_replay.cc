@@ -43,6 +43,12 @@ struct ToEngine {
     engine.OnPhcAdjusted(in.adjusted, now, out);
   }
   void operator()(const trace::Stop&) const { engine.Stop(now, out); }
+  void operator()(const trace::Socket& in) const {
+    engine.OnManagementSocket(in.socket, now, out);
+  }
+  void operator()(const trace::Managed& in) const {
+    engine.OnManagement(in.datagram, now, out);
+  }
 };
 
 }  // namespace

@@ -181,17 +181,27 @@ TEST(LoadConfig, SuggestsTheNearestKey) {
 }
 
 TEST(LoadConfig, RefusesWhatThisVersionDoesNotDoAndSaysSo) {
-  for (const char* role : {"grandmaster", "auto", "companion"}) {
+  for (const char* role : {"grandmaster", "auto"}) {
     EXPECT_THAT(Errors(absl::StrCat("role = \"", role, "\"\n", kInterface)),
                 ElementsAre(AllOf(HasSubstr(absl::StrCat("role \"", role,
                                                          "\" is not in this version")),
-                                  HasSubstr("use \"client\""))));
+                                  HasSubstr("\"client\" or \"companion\""))));
   }
-  for (const char* section : {"[grandmaster]", "[gnss]", "[companion]", "[ebpf]"}) {
+  for (const char* section : {"[grandmaster]", "[gnss]", "[ebpf]"}) {
     EXPECT_THAT(Errors(WithInterface(absl::StrCat(section, "\nenable = 1"))),
                 ElementsAre(HasSubstr("unknown key")))
         << section;
   }
+}
+
+TEST(LoadConfig, TakesACompanionWithoutAnInterfaceAndWithoutPorts) {
+  const Config config = Good("role = \"companion\"\n");
+  EXPECT_EQ(config.role, Role::kCompanion);
+  EXPECT_EQ(config.ptp.interface, "");
+  EXPECT_EQ(config.companion.socket, "auto");
+  EXPECT_THAT(Errors("role = \"companion\"\n[[port]]\n[[port.output.shm]]\nunit = 3\n"),
+              ElementsAre(AllOf(StartsWith("f.toml:2:1: a companion has no [[port]]"),
+                                HasSubstr("for each ptp4l"))));
 }
 
 TEST(LoadConfig, ReportsASyntaxErrorOnceAtItsPlace) {
@@ -528,7 +538,7 @@ TEST(Ports, ReportMistakesAtTheirPlaceWithAllOthers) {
                   AllOf(StartsWith("f.toml:9:1: unknown key port.rate"),
                         HasSubstr("output.rate is common to all ports")),
                   StartsWith("f.toml:10:9: delay must be a word"),
-                  HasSubstr("status.socket is common to all ports"),
+                  HasSubstr("companion.socket is common to all ports"),
                   HasSubstr("explain options"),
                   StartsWith("f.toml:14:8: mode \"x\" is not known"),
                   HasSubstr("utc is common to all ports: outside of [[port]]"),
@@ -570,6 +580,7 @@ TEST(ConfigText, IsEmptyButForTheOutputsOfADefaultConfiguration) {
 
 TEST(ConfigText, GivesTheSameConfigurationAgain) {
   const Config config = Good(
+      "role = \"companion\"\n[companion]\nsocket = \"/run/p\"\n"
       "[ptp]\ninterface = \"e\\\"\\u00e9\\\\'\"\ntransport = \"udp6\"\ndelay = "
       "\"p2p\"\n"
       "domain = 24\ntimestamping = \"software\"\nminor_version = 1\n"
@@ -586,10 +597,8 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
       "[[output.sock]]\npath = \"/run/a\\u0001\"\n[[output.sock]]\npath = \"/" +
       std::string(100, 'x') +
       "\"\n[status]\nsocket = \"/s\"\n[realtime]\npriority = 5\nlock_memory = true\n");
-  // Every option has another value than its default, so that none goes untested;
-  // but for those that have only one.
+  // Every option has another value than its default, so that none goes untested.
   for (const Option& option : Options()) {
-    if (absl::string_view(option.key) == "role") continue;
     EXPECT_NE(option.get(config), option.Default()) << option.key;
   }
   const std::string text = ConfigText(config);

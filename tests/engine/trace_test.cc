@@ -114,6 +114,12 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
       {"86400.000000001 kernel 0 unsynchronized 0.000000000 foreign", trace::Kernel{}},
       {"86400.000000001 resume", trace::Resume{}},
       {"86400.000000001 stop", trace::Stop{}},
+      {"86400.000000001 socket closed", trace::Socket{}},
+      {"86400.000000001 socket read-only", trace::Socket{ManagementSocket::kReadOnly}},
+      {"86400.000000001 socket read-write",
+       trace::Socket{ManagementSocket::kReadWrite}},
+      {"86400.000000001 managed 007fff", trace::Managed{octets}},
+      {"86400.000000001 managed -", trace::Managed{}},
   };
   std::vector<bool> seen(std::variant_size_v<trace::Input>);
   TraceReader reader = InRun();
@@ -150,6 +156,8 @@ TEST(TraceGrammar, EveryDecisionIsALineTheReaderKnows) {
        Publish{1, sample}},
       {"  withdraw 0", Withdraw{0}},
       {"  log warning two\\x0alines", WriteLog{{Severity::kWarning, "two\nlines"}}},
+      {"  manage 0d02", SendManagement{{0x0d, 0x02}}},
+      {"  use hardware 3 eth0", UseClock{StampKind::kHardware, "eth0", 3}},
   };
   ASSERT_EQ(lines.size(), std::variant_size_v<Action>);
   TraceReader reader = InRun();
