@@ -7,16 +7,15 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
 #include "bridge/base/log.h"
-#include "bridge/estimate/offset_estimator.h"
 #include "bridge/estimate/phc_servo.h"
 #include "bridge/ptp/slave_port.h"
 #include "bridge/refclock/refclock_sample.h"
 #include "bridge/refclock/withhold_reason.h"
+#include "bridge/source/companion_actions.h"
 #include "bridge/time/clock_map.h"
 #include "bridge/time/event_stamp.h"
 
@@ -31,10 +30,6 @@ struct KernelClock {
   // for what we publish.
   bool may_be_ours = false;
 };
-
-// The management socket of the ptp4l that a companion stands beside. A read-only one
-// answers fewer questions and pushes nothing.
-enum class ManagementSocket { kClosed, kReadOnly, kReadWrite };
 
 // ---- Actions.
 
@@ -56,22 +51,6 @@ struct PhcAdjusted {
   PhcCommand command;
   // When, on CLOCK_MONOTONIC_RAW. Nothing: it refused.
   std::optional<RawTime> at;
-};
-
-// Companion: send this datagram to ptp4l's management socket. What comes back goes to
-// OnManagement; a socket that is gone to OnManagementSocket.
-struct SendManagement {
-  absl::InlinedVector<uint8_t, 128> octets;
-};
-
-// Companion: the clock that ptp4l's stamps are of. From now on the answer to
-// ReadCrossTimestamp holds its PHC, if it can be read; without one, stamps are
-// CLOCK_REALTIME's. Of interface and index, each may be unknown.
-struct UseClock {
-  StampKind stamps = StampKind::kSoftware;
-  std::string interface;
-  std::optional<int> phc_index;
-  friend bool operator==(const UseClock&, const UseClock&) = default;
 };
 
 // `output` counts config.output.shm first, then config.output.sock.

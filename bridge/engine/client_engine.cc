@@ -41,14 +41,28 @@ OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
           .asymmetry_bound = ptp.asymmetry_bound};
 }
 
-// Reading a PHC over MDIO takes milliseconds. Half of that is in the error bound, which
-// has a limit of its own.
-SamplerLimits Limits(const Config& config) {
-  SamplerLimits limits{.max_error = config.output.max_error};
-  if (config.ptp.timestamping == Timestamping::kHardware) {
-    limits.max_window = limits.max_error + limits.max_error;
+NativeSource::Settings NativeSettings(const Config::Ptp& ptp,
+                                      ptp::PortIdentity identity) {
+  return {.port = PortSettings(ptp, identity),
+          .estimator = EstimatorSettings(ptp),
+          .ingress_latency = ptp.ingress_latency,
+          .egress_latency = ptp.egress_latency};
+}
+
+CompanionSource::Settings CompanionSettings(const Config::Ptp& ptp,
+                                            ptp::PortIdentity identity) {
+  CompanionSource::Settings settings;
+  settings.identity = identity;
+  settings.domain = {static_cast<uint8_t>(ptp.domain)};
+  settings.allowed_masters = PortSettings(ptp, identity).allowed_masters;
+  settings.estimator = EstimatorSettings(ptp);
+  settings.estimator.stamps =
+      StampKind::kSoftware;  // What comes from RAW is no better.
+  settings.interface = ptp.interface;
+  if (ptp.timestamping != Timestamping::kAuto) {
+    settings.stamps = EstimatorSettings(ptp).stamps;
   }
-  return limits;
+  return settings;
 }
 
 const char* LeapName(LeapIndicator leap) {
@@ -96,13 +110,19 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
     : config_(config),
       identity_(identity),
       seed_(seed),
-      limits_(Limits(config)),
-      source_({.port = PortSettings(config.ptp, identity),
-               .estimator = EstimatorSettings(config.ptp),
-               .ingress_latency = config.ptp.ingress_latency,
-               .egress_latency = config.ptp.egress_latency},
-              Rng(seed)),
-      witnesses_(config.utc) {
+      native_(config.role == Role::kClient
+                  ? std::make_unique<NativeSource>(NativeSettings(config.ptp, identity),
+                                                   Rng(seed))
+                  : nullptr),
+      companion_(config.role == Role::kCompanion
+                     ? std::make_unique<CompanionSource>(
+                           CompanionSettings(config.ptp, identity))
+                     : nullptr),
+      source_(native_ ? static_cast<TimeSource*>(native_.get()) : companion_.get()),
+      witnesses_(config.utc),
+      link_up_(companion_ != nullptr),
+      withheld_(native_ ? WithholdReason::kInterfaceDown
+                        : WithholdReason::kPtp4lSilent) {
   const size_t count = config.output.shm.size() + config.output.sock.size();
   for (size_t i = 0; i < count; ++i) outputs_.emplace_back(config.output.rate);
 }
@@ -116,15 +136,15 @@ void ClientEngine::set_recorder(TraceWriter* recorder) {
 
 void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Link{up}, out);
-  if (up == link_up_ || stopped_) return;
+  if (up == link_up_ || stopped_ || !native_) return;
   link_up_ = up;
   ptp::PortActions said;
   if (up) {
-    source_.Start(now, said);
+    native_->Start(now, said);
     // Some drivers reset the PHC with the link.
-    if (source_.hardware()) AskForReading(now, out);
+    if (native_->hardware()) AskForReading(now, out);
   } else {
-    source_.Stop(now, said);
+    native_->Stop(now, said);
   }
   Absorb(said, now, out);
   Consider(now, out);
@@ -132,9 +152,9 @@ void ClientEngine::OnLink(bool up, MonoTime now, Actions& out) {
 
 void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Pair{pair}, out);
-  if (!source_.hardware())
+  if (source_->measures_on_raw())
     KeepReading({AsLocal(pair.local), pair.system, pair.window}, now);
-  if (source_.OnPair(pair, now) == SteadyTimeBase::PairVerdict::kStepped &&
+  if (source_->OnPair(pair, now) == SteadyTimeBase::PairVerdict::kStepped &&
       publishing_) {
     Withhold(WithholdReason::kSystemClockStepped, now, out);
   }
@@ -144,16 +164,18 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
                            std::optional<EventStamp> received, MonoTime now,
                            Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Frame{octets, received}, out);
+  if (!native_) return;
+  NativeSource& source = *native_;
   ++frames_;
   const ptp::ParseResult parsed = ptp::ParseMessage(octets);
   if (const auto* reason = std::get_if<ptp::DropReason>(&parsed)) {
     ++dropped_[static_cast<size_t>(*reason)];
     return;
   }
-  const auto good_sync = source_.last_good_sync();
-  const uint64_t refused = source_.stamps_refused();
+  const auto good_sync = source.last_good_sync();
+  const uint64_t refused = source.stamps_refused();
   ptp::PortActions said;
-  source_.OnMessage(std::get<ptp::Message>(parsed), received, now, said);
+  source.OnMessage(std::get<ptp::Message>(parsed), received, now, said);
   const auto changed = std::any_of(said.begin(), said.end(), [](const auto& action) {
     return std::holds_alternative<ptp::StateChanged>(action) ||
            std::holds_alternative<ptp::ParentChanged>(action);
@@ -162,20 +184,18 @@ void ClientEngine::OnFrame(std::span<const uint8_t> octets,
   if (std::holds_alternative<ptp::Announce>(std::get<ptp::Message>(parsed).body)) {
     RenewAnnounce();
   }
-  const bool measured = source_.last_good_sync() != good_sync;
+  const bool measured = source.last_good_sync() != good_sync;
   if (measured) CountSync(good_sync, now);
   if (measured) SteerPhc(now, out);
   if (changed || measured) Consider(now, out);
   // A stamp that can't be true: has the PHC been stepped?
-  if (source_.hardware() && source_.stamps_refused() != refused)
-    AskForReading(now, out);
+  if (source.hardware() && source.stamps_refused() != refused) AskForReading(now, out);
 }
 
 // Few Syncs after a long silence are a thin ground: the clock may have wandered, and
 // the network has just shown that it is bad.
 void ClientEngine::CountSync(std::optional<MonoTime> previous, MonoTime now) {
-  const absl::Duration limit =
-      SyncAgeLimit(source_.port().sync_interval().ToDuration());
+  const absl::Duration limit = SyncAgeLimit(source_->sync_interval());
   if (previous && ToDuration(now - *previous) > limit) {
     syncs_to_resume_ = kSyncsToResume;
   } else if (syncs_to_resume_ > 0) {
@@ -187,8 +207,9 @@ void ClientEngine::CountSync(std::optional<MonoTime> previous, MonoTime now) {
 void ClientEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                                  Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Sent{token, sent}, out);
+  if (!native_) return;
   ptp::PortActions said;
-  source_.OnTransmitted(token, sent, now, said);
+  native_->OnTransmitted(token, sent, now, said);
   Absorb(said, now, out);
 }
 
@@ -196,14 +217,17 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
                                     MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Cross{reading}, out);
   if (stopped_) return;
-  const bool wanted = std::exchange(sample_wanted_, false);
-  NativeSource::Reading read;
-  if (reading) read = source_.OnReading(*reading, now);
+  bool wanted = std::exchange(sample_wanted_, false);
+  const auto good_sync = source_->last_good_sync();
+  ptp::PortActions said;
+  TimeSource::Reading read;
+  if (reading) read = source_->OnReading(*reading, now, said);
   if (read.phc_stepped) return OnPhcStepped(now, out);
-  if (read.phc_uncertain) {
-    ptp::PortActions said;
-    source_.ForgetMeasurements(now, said);
-    Absorb(said, now, out);
+  if (read.phc_uncertain) native_->ForgetMeasurements(now, said);
+  Absorb(said, now, out);
+  if (source_->last_good_sync() != good_sync && source_->last_good_sync()) {
+    CountSync(good_sync, now);  // A companion measures by readings.
+    wanted = wanted || AnyDue(now);
   }
   const std::optional<CrossTimestamp<Local>>& cross = read.local;
   if (cross) {
@@ -224,10 +248,13 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   const LocalTime at = cross ? cross->local : LocalTime();
   SourceView view = View(now);
   if (view.map) {
-    view.jitter = source_.estimator().Jitter(at);
-    view.error_bound = source_.estimator().ErrorBound(at);
+    view.jitter = source_->estimator().Jitter(at);
+    view.error_bound = source_->estimator().ErrorBound(at);
   }
-  SamplerLimits limits = limits_;
+  SamplerLimits limits{.max_error = config_.output.max_error};
+  // Reading a PHC over MDIO takes milliseconds. Half of that is in the error bound,
+  // which has a limit of its own.
+  if (source_->hardware()) limits.max_window = limits.max_error + limits.max_error;
   // Hysteresis: a bound that was too large has to be clearly smaller.
   if (withheld_ == WithholdReason::kErrorBoundExceeded) {
     limits.max_error = TimeDelta::FromNanosDouble(0.8 * limits.max_error.NanosDouble());
@@ -241,7 +268,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
     return Withhold(*reason, now, out);
   }
   const auto& sample = std::get<RefclockSample>(result);
-  const auto& parent = source_.port().parent();
+  const auto& parent = source_->parent();
   const Continuity::Reading measured{
       .at = at,
       .tai = view.map->Map(at, view.map->era()).value_or(TaiTime()),
@@ -279,11 +306,13 @@ std::optional<WithholdReason> ClientEngine::Doubt(const Continuity::Reading& rea
 void ClientEngine::OnTime(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Time{}, out);
   ptp::PortActions said;
-  if (const auto deadline = source_.Deadline(); deadline && now >= *deadline) {
-    source_.OnTime(now, said);
+  const bool answered = source_->answers();
+  if (const auto deadline = source_->Deadline(); deadline && now >= *deadline) {
+    source_->OnTime(now, said);
   }
   Absorb(said, now, out);
-  if (source_.hardware() && link_up_ && now >= next_reading_) AskForReading(now, out);
+  if (answered != source_->answers()) Consider(now, out);
+  if (source_->hardware() && link_up_ && now >= next_reading_) AskForReading(now, out);
   // Nothing new was measured, so nothing is published here; but what was may
   // have become too old.
   if (publishing_ && last_reading_) {
@@ -298,13 +327,13 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
 }
 
 std::optional<MonoTime> ClientEngine::Deadline() const {
-  std::optional<MonoTime> deadline = source_.Deadline();
-  if (source_.hardware() && link_up_) {
+  std::optional<MonoTime> deadline = source_->Deadline();
+  if (source_->hardware() && link_up_) {
     deadline = deadline ? std::min(*deadline, next_reading_) : next_reading_;
   }
-  if (publishing_ && source_.last_good_sync()) {
-    const MonoTime stale = *source_.last_good_sync() +
-                           SyncAgeLimit(source_.port().sync_interval().ToDuration()) +
+  if (publishing_ && source_->last_good_sync()) {
+    const MonoTime stale = *source_->last_good_sync() +
+                           SyncAgeLimit(source_->sync_interval()) +
                            absl::Nanoseconds(1);
     deadline = deadline ? std::min(*deadline, stale) : stale;
   }
@@ -317,7 +346,8 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
 void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
                                  Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Adjusted{adjusted}, out);
-  PhcTimeBase& phc = source_.phc();
+  if (!native_) return;
+  PhcTimeBase& phc = native_->phc();
   if (!adjusted.at) {
     ++phc_refusals_;
     if (++refused_in_a_row_ < kRefusalsToGiveUp || !steers_) return;
@@ -343,11 +373,37 @@ void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
 void ClientEngine::OnManagementSocket(ManagementSocket socket, MonoTime now,
                                       Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Socket{socket}, out);
+  if (!companion_ || stopped_) return;
+  const bool answered = companion_->answers();
+  const ptp::PortState before = companion_->state();
+  ptp::PortActions said;
+  companion_->OnSocket(socket, now, said);
+  AfterManagement(said, answered, before, now, out);
 }
 
 void ClientEngine::OnManagement(std::span<const uint8_t> datagram, MonoTime now,
                                 Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Managed{datagram}, out);
+  if (!companion_ || stopped_) return;
+  ++frames_;
+  const bool answered = companion_->answers();
+  const ptp::PortState before = companion_->state();
+  ptp::PortActions said;
+  companion_->OnDatagram(datagram, now, said);
+  AfterManagement(said, answered, before, now, out);
+}
+
+// `answered` and `before`: what the source was like.
+void ClientEngine::AfterManagement(const ptp::PortActions& said, bool answered,
+                                   ptp::PortState before, MonoTime now, Actions& out) {
+  const bool changed = answered != source_->answers() || before != source_->state() ||
+                       std::any_of(said.begin(), said.end(), [](const auto& action) {
+                         return std::holds_alternative<ptp::ParentChanged>(action);
+                       });
+  Absorb(said, now, out);
+  RenewAnnounce();
+  if (changed) Consider(now, out);
+  if (companion_->wants_reading()) AskForReading(now, out);
 }
 
 void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
@@ -369,7 +425,7 @@ void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime now, Actions
 void ClientEngine::OnResume(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Resume{}, out);
   ptp::PortActions said;
-  source_.Restart(now, said);
+  source_->Restart(now, said);
   last_reading_.reset();
   continuity_.Forget();
   Absorb(said, now, out);
@@ -381,35 +437,36 @@ void ClientEngine::Stop(MonoTime now, Actions& out) {
   if (stopped_) return;
   withheld_ = WithholdReason::kStopping;
   WithdrawAll(out);
+  if (companion_) companion_->Stop(now);
+  Absorb({}, now, out);
   stopped_ = true;
 }
 
 // ---- What follows from them.
 
 SourceView ClientEngine::View(MonoTime now) {
-  const OffsetEstimator& estimator = source_.estimator();
-  const ptp::SlavePort& port = source_.port();
+  const OffsetEstimator& estimator = source_->estimator();
   SourceView view;
   view.interface_up = link_up_;
-  view.tracking = port.parent().has_value();
-  if (port.state() == ptp::PortState::kSlave) view.map = estimator.Map();
+  view.source_answers = source_->answers();
+  view.tracking = source_->parent().has_value();
+  if (source_->state() == ptp::PortState::kSlave) view.map = estimator.Map();
   view.suspicious = estimator.suspicious();
-  view.sync_age = source_.last_good_sync() && syncs_to_resume_ == 0
-                      ? ToDuration(now - *source_.last_good_sync())
+  view.sync_age = source_->last_good_sync() && syncs_to_resume_ == 0
+                      ? ToDuration(now - *source_->last_good_sync())
                       : absl::InfiniteDuration();
-  view.sync_age_limit = SyncAgeLimit(port.sync_interval().ToDuration());
+  view.sync_age_limit = SyncAgeLimit(source_->sync_interval());
   if (const auto tai = TaiAtLastReading()) {
     // Half a minute more or less: it is about years.
     view.epoch_sane = IsSaneEpoch(UtcTime() + tai->SinceEpoch());
   }
 
-  const ptp::ForeignMaster* announce = port.parent_announce();
-  const absl::Duration settle =
-      std::max(absl::Seconds(2),
-               2 * (announce ? announce->announce_interval : absl::Seconds(1)));
+  const auto news = source_->parent_news();
+  const absl::Duration settle = std::max(
+      absl::Seconds(2), 2 * (news ? news->announce_interval : absl::Seconds(1)));
   view.utc_settled = utc_.Update(
       witnesses_.authority().verdict() != UtcVerdict::kContested, settle, now);
-  if (const auto& parent = port.parent()) {
+  if (const auto& parent = source_->parent()) {
     const bool good = parent->quality.clock_class <= config_.ptp.max_clock_class &&
                       parent->quality.clock_accuracy <= config_.ptp.max_clock_accuracy;
     view.good_enough = quality_.Update(good, settle, now);
@@ -435,6 +492,17 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
           now, out);
     }
   }
+  if (!companion_) return;
+  for (CompanionAction& action : companion_->TakeActions()) {
+    if (auto* send = std::get_if<SendManagement>(&action)) {
+      out.push_back(std::move(*send));
+    } else if (auto* use = std::get_if<UseClock>(&action)) {
+      out.push_back(std::move(*use));
+    } else {
+      auto& line = std::get<LogLine>(action);
+      Log(companion_log_, line.severity, std::move(line.text), now, out);
+    }
+  }
 }
 
 void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTime now,
@@ -453,14 +521,13 @@ void ClientEngine::OnParent(const std::optional<ptp::ParentInfo>& parent, MonoTi
 }
 
 void ClientEngine::RenewAnnounce() {
-  const ptp::ForeignMaster* announce = source_.port().parent_announce();
-  if (announce == nullptr) return;
-  witnesses_.OnMaster(*source_.port().parent(), announce->heard,
-                      announce->announce_interval);
+  const auto news = source_->parent_news();
+  if (!news) return;
+  witnesses_.OnMaster(*source_->parent(), news->heard, news->announce_interval);
 }
 
 std::optional<TaiTime> ClientEngine::TaiAtLastReading() const {
-  const auto map = source_.estimator().Map();
+  const auto map = source_->estimator().Map();
   if (!map || !last_reading_) return std::nullopt;
   return map->Map(last_reading_->local, map->era());
 }
@@ -504,30 +571,29 @@ void ClientEngine::AskForReading(MonoTime now, Actions& out) {
 void ClientEngine::OnPhcStepped(MonoTime now, Actions& out) {
   ++phc_steps_;
   ptp::PortActions said;
-  source_.ForgetMeasurements(now, said);
+  native_->ForgetMeasurements(now, said);
   last_reading_.reset();
   servo_.Reset();
   Withhold(WithholdReason::kPhcStepped, now, out);
   Absorb(said, now, out);
   // Who stepped it may have dialled it too; the ledger has to be true.
   if (disciplines()) {
-    out.push_back(AdjustPhc{SetPhcFrequency{source_.phc().frequency_ppb()}});
+    out.push_back(AdjustPhc{SetPhcFrequency{native_->phc().frequency_ppb()}});
   }
 }
 
 void ClientEngine::SteerPhc(MonoTime now, Actions& out) {
-  const OffsetEstimator& estimator = source_.estimator();
+  const OffsetEstimator& estimator = source_->estimator();
   const auto map = estimator.Map();
   if (!disciplines() || now < next_steering_ || !map || !last_reading_) return;
-  if (source_.port().state() != ptp::PortState::kSlave || estimator.suspicious())
-    return;
+  if (source_->state() != ptp::PortState::kSlave || estimator.suspicious()) return;
   const LocalTime at = *estimator.last_sync();
   const auto tai = map->Map(at, map->era());
   if (!tai || !IsSaneEpoch(UtcTime() + tai->SinceEpoch())) return;
-  const auto command =
-      servo_.Update({.offset = source_.phc().Shown(at).SinceEpoch() - tai->SinceEpoch(),
-                     .frequency_ppb = -estimator.frequency_ppb(),
-                     .frequency_error = estimator.frequency_error_ppb()});
+  const auto command = servo_.Update(
+      {.offset = native_->phc().Shown(at).SinceEpoch() - tai->SinceEpoch(),
+       .frequency_ppb = -estimator.frequency_ppb(),
+       .frequency_error = estimator.frequency_error_ppb()});
   if (!command) return;
   if (servo_.locked()) next_steering_ = now + kSteeringInterval;
   ++phc_adjustments_;
@@ -544,12 +610,14 @@ void ClientEngine::Consider(MonoTime now, Actions& out) {
     Withhold(*reason, now, out);
     return;
   }
-  const bool due =
-      std::any_of(outputs_.begin(), outputs_.end(),
-                  [now](const auto& output) { return output.limit.Due(now); });
-  if (!due) return;
+  if (!AnyDue(now)) return;
   sample_wanted_ = true;
   AskForReading(now, out);
+}
+
+bool ClientEngine::AnyDue(MonoTime now) const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [now](const auto& output) { return output.limit.Due(now); });
 }
 
 void ClientEngine::PublishSample(const RefclockSample& sample, MonoTime now,
@@ -605,27 +673,44 @@ void ClientEngine::Log(LogLimit& limit, Severity severity, std::string text,
 
 // ---- Status.
 
-StatusReport ClientEngine::Status(MonoTime now) const {
-  const OffsetEstimator& estimator = source_.estimator();
-  StatusReport report;
-  report.role = "client";
-  report.state = ptp::PortStateName(source_.port().state());
+// Of a companion's ptp4l, what is known; nobody tells its transport.
+void ClientEngine::DescribeSource(StatusReport& report) const {
+  const bool known = native_ || companion_->clock();
+  report.role = native_ ? "client" : "companion";
   report.interface = config_.ptp.interface;
-  report.timestamping = source_.hardware() ? "hardware" : "software";
-  if (source_.hardware()) {
+  if (known) report.timestamping = source_->hardware() ? "hardware" : "software";
+  if (source_->hardware()) {
     report.phc.emplace();
     report.phc->device = config_.phc.device;
     report.phc->mode = disciplines() ? "discipline" : "observe";
-    report.phc->frequency_ppb = source_.phc().frequency_ppb();
     if (last_reading_) report.phc->window_ns = last_reading_->window.NanosDouble();
+  }
+  report.domain = config_.ptp.domain;
+  if (native_) {
+    report.transport = TransportName(config_.ptp.transport);
+    if (!report.phc) return;
+    report.phc->frequency_ppb = native_->phc().frequency_ppb();
     if (const auto tai = TaiAtLastReading()) {
-      const PhcTime shown = source_.phc().Shown(last_reading_->local);
+      const PhcTime shown = native_->phc().Shown(last_reading_->local);
       report.phc->offset_ns = (shown.SinceEpoch() - tai->SinceEpoch()).NanosDouble();
     }
+    return;
   }
-  report.transport = TransportName(config_.ptp.transport);
-  report.domain = config_.ptp.domain;
-  if (const auto& parent = source_.port().parent()) {
+  report.domain = companion_->domain().value;
+  if (!known) return;
+  const UseClock& clock = *companion_->clock();
+  if (!clock.interface.empty()) report.interface = clock.interface;
+  if (!report.phc) return;
+  report.phc->window_ns = companion_->phc_window().NanosDouble();
+  if (clock.phc_index) report.phc->device = absl::StrCat("/dev/ptp", *clock.phc_index);
+}
+
+StatusReport ClientEngine::Status(MonoTime now) const {
+  const OffsetEstimator& estimator = source_->estimator();
+  StatusReport report;
+  report.state = ptp::PortStateName(source_->state());
+  DescribeSource(report);
+  if (const auto& parent = source_->parent()) {
     report.grandmaster = {.identity = parent->grandmaster.ToString(),
                           .clock_class = parent->quality.clock_class,
                           .clock_accuracy = parent->quality.clock_accuracy,
@@ -681,9 +766,9 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   };
   count("frames", frames_);
   count("samples", samples_);
-  count("stamps_refused", source_.stamps_refused());
-  if (source_.hardware()) {
-    count("phc_steps", phc_steps_);
+  count("stamps_refused", source_->stamps_refused());
+  if (source_->hardware()) {
+    count("phc_steps", companion_ ? companion_->phc_steps() : phc_steps_);
     count("phc_adjustments", phc_adjustments_);
     count("phc_refusals", phc_refusals_);
   }

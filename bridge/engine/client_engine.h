@@ -1,11 +1,13 @@
 // bridge/engine/client_engine.h
 //
-// The brain of a client: frames and stamps in, samples for NTP daemons out.
+// The brain of a client and of a companion: frames and stamps, or what a ptp4l says of
+// its own, in; samples for NTP daemons out.
 //
 // One turn of an executor's loop, all of it with the same `now`:
 //   1. If any frame or transmit stamp is at hand and stamps are software ones, a pair
 //      REALTIME/RAW is read and given to OnPair.
-//   2. Each frame and stamp goes to OnFrame or OnTransmitted.
+//   2. Each frame and stamp goes to OnFrame or OnTransmitted; of a companion, each
+//      datagram to OnManagement.
 //   3. OnTime, if Deadline() has passed.
 // After each of them the actions are carried out in order; ReadCrossTimestamp is
 // answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted. After what was
@@ -17,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +33,7 @@
 #include "bridge/refclock/continuity.h"
 #include "bridge/refclock/sampler.h"
 #include "bridge/refclock/settled.h"
+#include "bridge/source/companion_source.h"
 #include "bridge/source/native_source.h"
 #include "bridge/telemetry/status_report.h"
 #include "bridge/time/leap_table.h"
@@ -82,7 +86,8 @@ class ClientEngine {
   // For tests and simulations.
   bool publishing() const { return publishing_; }
   std::optional<WithholdReason> withheld() const { return withheld_; }
-  const NativeSource& source() const { return source_; }
+  const TimeSource& source() const { return *source_; }
+  const CompanionSource* companion() const { return companion_.get(); }
   uint64_t dropped(ptp::DropReason reason) const {
     return dropped_[static_cast<size_t>(reason)];
   }
@@ -108,8 +113,13 @@ class ClientEngine {
   void OnPhcStepped(MonoTime now, Actions& out);
   void SteerPhc(MonoTime now, Actions& out);
   bool disciplines() const {
-    return source_.hardware() && config_.phc.mode == PhcMode::kDiscipline && steers_;
+    return native_ && native_->hardware() && config_.phc.mode == PhcMode::kDiscipline &&
+           steers_;
   }
+  void AfterManagement(const ptp::PortActions& said, bool answered,
+                       ptp::PortState before, MonoTime now, Actions& out);
+  bool AnyDue(MonoTime now) const;
+  void DescribeSource(StatusReport& report) const;
   void RefreshClaims(MonoTime now, Actions& out);
   void Consider(MonoTime now, Actions& out);
   std::optional<WithholdReason> Doubt(const Continuity::Reading& reading,
@@ -123,18 +133,20 @@ class ClientEngine {
   const Config config_;
   const ptp::PortIdentity identity_;
   const uint64_t seed_;
-  const SamplerLimits limits_;
-  NativeSource source_;
+  // One of the two, by the role; source_ is what both can do.
+  const std::unique_ptr<NativeSource> native_;
+  const std::unique_ptr<CompanionSource> companion_;
+  TimeSource* const source_;
   UtcWitnesses witnesses_;
   Continuity continuity_;
   std::vector<Output> outputs_;
 
   TraceWriter* recorder_ = nullptr;
 
-  bool link_up_ = false;
+  bool link_up_;  // A companion's link is ptp4l's business.
   bool stopped_ = false;
   bool publishing_ = false;
-  std::optional<WithholdReason> withheld_ = WithholdReason::kInterfaceDown;
+  std::optional<WithholdReason> withheld_;
   std::optional<CrossTimestamp<Local>> last_reading_;
   MonoTime last_reading_at_;
   bool sample_wanted_ = false;  // Of the reading that was asked for.
@@ -165,6 +177,7 @@ class ClientEngine {
   LogLimit gate_log_{10};
   LogLimit utc_log_{4};
   LogLimit phc_log_{4};
+  LogLimit companion_log_{20};
 };
 
 }  // namespace bridge

@@ -75,6 +75,20 @@ constexpr std::array<DropReasonText, kDropReasonCount> kDropReasons = {{
     {DropReason::kTransmitTimestampLate, "transmit-timestamp-late",
      "The transmit timestamp of a message came after its exchange had been given up. "
      "Nothing to do if it is rare; otherwise the machine or its driver is overloaded."},
+    {DropReason::kManagementMalformed, "management-malformed",
+     "A management reply has another size than its data set, or holds what no ptp4l "
+     "says. If it recurs, say which version of linuxptp it is."},
+    {DropReason::kManagementError, "management-error",
+     "ptp4l answered a question with an error, as older versions and the read-only "
+     "socket do. Nothing to do while samples come."},
+    {DropReason::kOtherClock, "other-clock",
+     "A management reply came from another clock than the ptp4l that was found. After "
+     "a restart with a new identity it is found again by itself; otherwise two ptp4l "
+     "share a socket path."},
+    {DropReason::kIngressImplausible, "ingress-implausible",
+     "The receive time that ptp4l tells for a Sync is not of a moment ago on the clock "
+     "it should be of. Nothing to do if it is rare; otherwise that is another clock: "
+     "check ptp.interface and ptp.timestamping."},
 }};
 
 static_assert(
@@ -82,7 +96,7 @@ static_assert(
       for (size_t i = 0; i < kDropReasons.size(); ++i) {
         if (kDropReasons[i].reason != static_cast<DropReason>(i)) return false;
       }
-      return kDropReasons.back().reason == DropReason::kTransmitTimestampLate;
+      return kDropReasons.back().reason == DropReason::kIngressImplausible;
     }(),
     "in the order of the enum, and complete");
 

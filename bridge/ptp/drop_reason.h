@@ -39,8 +39,13 @@ enum class DropReason : uint8_t {
   kCorrectionOutOfRange,
   kMultipleResponders,
   kTransmitTimestampLate,
+  // Replies of a ptp4l.
+  kManagementMalformed,
+  kManagementError,
+  kOtherClock,
+  kIngressImplausible,
 };
-inline constexpr size_t kDropReasonCount = 23;
+inline constexpr size_t kDropReasonCount = 27;
 
 struct DropReasonText {
   DropReason reason;

@@ -34,6 +34,7 @@ std::optional<WithholdReason> ReasonOf(UtcVerdict verdict) {
 std::optional<WithholdReason> Withdrawn(const SourceView& source,
                                         const UtcAuthority& authority) {
   if (!source.interface_up) return WithholdReason::kInterfaceDown;
+  if (!source.source_answers) return WithholdReason::kPtp4lSilent;
   if (!source.tracking) return WithholdReason::kNoMaster;
   if (!source.good_enough) return WithholdReason::kGrandmasterQuality;
   if (!source.map) return WithholdReason::kNotCalibrated;

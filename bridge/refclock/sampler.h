@@ -15,9 +15,10 @@
 
 namespace bridge {
 
-// What a time source (native slave, later ptp4l companion) knows at this moment.
+// What a time source (a port of our own, or a ptp4l) knows at this moment.
 struct SourceView {
   bool interface_up = true;
+  bool source_answers = true;               // A ptp4l; our own port always does.
   bool tracking = false;                    // A qualified, allowed master is followed.
   std::optional<ClockMap<Local, Tai>> map;  // Nothing until calibrated.
   bool suspicious = false;

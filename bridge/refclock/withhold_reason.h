@@ -33,9 +33,10 @@ enum class WithholdReason : uint8_t {
   kSystemClockStepped,  // Between reading and store.
   kPhcStepped,          // By somebody else.
   kInterfaceDown,
+  kPtp4lSilent,  // A companion's ptp4l.
   kStopping,
 };
-inline constexpr size_t kWithholdReasonCount = 23;
+inline constexpr size_t kWithholdReasonCount = 24;
 
 struct WithholdReasonText {
   WithholdReason reason;

@@ -118,8 +118,7 @@ void World::OncePerSecond() {
 void World::CheckFreshness() {
   const auto sync = engine_->source().last_good_sync();
   if (!engine_->publishing() || !sync) return;
-  const TimeDelta interval =
-      ToTimeDelta(engine_->source().port().sync_interval().ToDuration());
+  const TimeDelta interval = ToTimeDelta(engine_->source().sync_interval());
   const TimeDelta limit =
       std::max(interval + interval + interval + interval, TimeDelta::FromSeconds(2));
   if (Mono() - *sync > limit + TimeDelta::FromMillis(500)) {

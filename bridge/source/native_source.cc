@@ -3,7 +3,7 @@
 namespace bridge {
 
 NativeSource::NativeSource(const Settings& settings, Rng rng)
-    : settings_(settings), port_(settings.port, rng), estimator_(settings.estimator) {}
+    : TimeSource(settings.estimator), settings_(settings), port_(settings.port, rng) {}
 
 void NativeSource::Start(MonoTime now, ptp::PortActions& out) { port_.Start(now, out); }
 
@@ -29,16 +29,14 @@ void NativeSource::ForgetMeasurements(MonoTime now, ptp::PortActions& out) {
   port_.OnCalibrated(false, now, out);
 }
 
-SteadyTimeBase::PairVerdict NativeSource::OnPair(const CrossTimestamp<Raw>& pair,
-                                                 MonoTime now) {
-  const auto verdict = steady_.AddPair(pair);
-  last_raw_ = pair.local;
-  last_raw_at_ = now;
-  return verdict;
+std::optional<TimeSource::ParentNews> NativeSource::parent_news() const {
+  const ptp::ForeignMaster* announce = port_.parent_announce();
+  if (announce == nullptr) return std::nullopt;
+  return ParentNews{announce->heard, announce->announce_interval};
 }
 
-NativeSource::Reading NativeSource::OnReading(const ClockReading& reading,
-                                              MonoTime now) {
+TimeSource::Reading NativeSource::OnReading(const ClockReading& reading, MonoTime now,
+                                            ptp::PortActions&) {
   const auto steady = OnPair(reading.pair, now);
   Reading result;
   result.system_stepped = steady == SteadyTimeBase::PairVerdict::kStepped;

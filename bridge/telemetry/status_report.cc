@@ -86,12 +86,16 @@ void Write(const std::optional<StatusReport::Phc>& phc, JsonWriter& json) {
   json.EndObject();
 }
 
+std::optional<std::string> IfKnown(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
 // The fields of one port, in an object that is open.
 void WritePort(const StatusReport& report, JsonWriter& json) {
   json.Key("state").String(report.state);
-  json.Key("interface").String(report.interface);
-  json.Key("timestamping").String(report.timestamping);
-  json.Key("transport").String(report.transport);
+  json.Field("interface", IfKnown(report.interface));
+  json.Field("timestamping", IfKnown(report.timestamping));
+  json.Field("transport", IfKnown(report.transport));
   json.Key("domain").Int(report.domain);
   Write(report.grandmaster, json);
   json.Field("offset_ns", report.offset_ns);

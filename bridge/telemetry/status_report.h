@@ -65,7 +65,7 @@ struct StatusReport {
   std::string version;
   std::string role;
   std::string state;
-  std::string interface;
+  std::string interface;  // As the two below: "" is unknown, as a companion's may be.
   std::string timestamping;
   std::string transport;
   int domain = 0;

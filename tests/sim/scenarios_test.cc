@@ -82,25 +82,25 @@ TEST(Steady, IsFarBetterThanItsStamps) {
 TEST(Failover, GoesOnWithTheBackupAndComesBackWithoutAMix) {
   World world = Make("failover");
   world.RunFor(absl::Seconds(29));
-  const auto first = world.engine().source().port().parent();
+  const auto first = world.engine().source().parent();
   ASSERT_TRUE(first);
   EXPECT_EQ(first->grandmaster, world.grandmaster(0).settings().identity.clock);
 
   world.RunFor(absl::Seconds(31));
-  const auto backup = world.engine().source().port().parent();
+  const auto backup = world.engine().source().parent();
   ASSERT_TRUE(backup);
   EXPECT_EQ(backup->grandmaster, world.grandmaster(1).settings().identity.clock);
   EXPECT_TRUE(world.engine().publishing());
 
   world.RunFor(absl::Seconds(60));
-  EXPECT_EQ(world.engine().source().port().parent()->grandmaster, first->grandmaster);
+  EXPECT_EQ(world.engine().source().parent()->grandmaster, first->grandmaster);
   EXPECT_LT(world.WorstError(absl::Seconds(20)), 5'000) << world.Replay();
 }
 
 TEST(Failover, TakesUnderASecondOnceTheBackupIsChosen) {
   World world = Make("failover");
   world.RunFor(absl::Seconds(31));
-  const auto parent = [&] { return world.engine().source().port().parent()->port; };
+  const auto parent = [&] { return world.engine().source().parent()->port; };
   const auto first = parent();
   ASSERT_TRUE(world.RunUntil([&] { return parent() != first; }, absl::Seconds(5)));
   ASSERT_FALSE(world.engine().publishing());
@@ -119,7 +119,7 @@ TEST(MasterDies, PublicationEndsWithinTwoSecondsAndTheSegmentSaysSo) {
   const size_t published = world.samples().size();
   world.RunFor(absl::Seconds(60));
   EXPECT_EQ(world.samples().size(), published) << "a dead master's time was published";
-  EXPECT_EQ(world.engine().source().port().state(), ptp::PortState::kListening);
+  EXPECT_EQ(world.engine().source().state(), ptp::PortState::kListening);
 }
 
 TEST(UtcLie, IsWithheldByNameAndForgivenAfterwards) {

@@ -1,0 +1,66 @@
+// bridge/source/sync_rhythm.h
+//
+// When Syncs come, learnt from the receive times of some of them: so that ptp4l can be
+// asked for the next one shortly after it came.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/time/time.h"
+#include "bridge/time/waiting.h"
+
+namespace bridge {
+
+class SyncRhythm {
+ public:
+  // A Sync newer than the last, received at `ingress` by the clock that stamps it and
+  // about now by ours.
+  void Add(TimeDelta ingress, MonoTime now) {
+    const double seconds = (ingress - last_ingress_).SecondsDouble();
+    if (any_ && seconds > kShortest && seconds < kLongest) {
+      seconds_[count_++ % kSize] = seconds;
+    }
+    any_ = true;
+    last_ingress_ = ingress;
+    last_ = now;
+  }
+  // It came that long before what was told by Add().
+  void Correct(TimeDelta age) { last_ = last_ - age; }
+  void Clear() { *this = SyncRhythm(); }
+
+  bool known() const { return count_ >= 2; }
+  // 2^n s. Requires known(). Some Syncs may have been missed: the shortest counts.
+  absl::Duration interval() const {
+    const auto end = seconds_.begin() + static_cast<ptrdiff_t>(std::min(count_, kSize));
+    const double shortest = *std::min_element(seconds_.begin(), end);
+    // The nearest power: floor(log2(x sqrt 2)).
+    const int exponent = std::ilogb(shortest * 1.41421356);
+    return absl::Seconds(std::ldexp(1.0, std::max(exponent, kFastest)));
+  }
+  // When the first one after `now` is expected. Requires known().
+  MonoTime Next(MonoTime now) const {
+    const TimeDelta step = ToTimeDelta(interval());
+    const double steps =
+        std::floor((now - last_).SecondsDouble() / step.SecondsDouble());
+    return last_ +
+           TimeDelta::FromNanosDouble((std::max(steps, 0.0) + 1) * step.NanosDouble());
+  }
+  absl::Duration Silence(MonoTime now) const { return ToDuration(now - last_); }
+
+ private:
+  static constexpr size_t kSize = 8;
+  static constexpr double kShortest = 1e-3;
+  static constexpr double kLongest = 100;
+  static constexpr int kFastest = -7;
+
+  bool any_ = false;
+  TimeDelta last_ingress_;
+  MonoTime last_;
+  std::array<double, kSize> seconds_{};
+  size_t count_ = 0;
+};
+
+}  // namespace bridge
