@@ -56,35 +56,35 @@ struct DefaultDataSet {
   static constexpr ManagementId kId = ManagementId::kDefaultDataSet;
   uint16_t number_ports = 0;
   uint8_t priority1 = 128;
-  ClockQuality quality;
+  ClockQuality quality{};
   uint8_t priority2 = 128;
-  ClockIdentity identity;
-  DomainNumber domain;
+  ClockIdentity identity{};
+  DomainNumber domain{};
   friend bool operator==(const DefaultDataSet&, const DefaultDataSet&) = default;
 };
 
 struct CurrentDataSet {
   static constexpr ManagementId kId = ManagementId::kCurrentDataSet;
   uint16_t steps_removed = 0;
-  TimeDelta offset_from_master;  // Positive: the local clock is ahead.
-  TimeDelta mean_path_delay;
+  TimeDelta offset_from_master{};  // Positive: the local clock is ahead.
+  TimeDelta mean_path_delay{};
   friend bool operator==(const CurrentDataSet&, const CurrentDataSet&) = default;
 };
 
 struct ParentDataSet {
   static constexpr ManagementId kId = ManagementId::kParentDataSet;
-  PortIdentity parent;
+  PortIdentity parent{};
   uint8_t priority1 = 128;
-  ClockQuality quality;
+  ClockQuality quality{};
   uint8_t priority2 = 128;
-  ClockIdentity grandmaster;
+  ClockIdentity grandmaster{};
   friend bool operator==(const ParentDataSet&, const ParentDataSet&) = default;
 };
 
 struct TimePropertiesDataSet {
   static constexpr ManagementId kId = ManagementId::kTimePropertiesDataSet;
   int16_t current_utc_offset = 0;
-  Flags flags;  // Those of an Announce's second octet.
+  Flags flags{};  // Those of an Announce's second octet.
   uint8_t time_source = 0xa0;
   friend bool operator==(const TimePropertiesDataSet&,
                          const TimePropertiesDataSet&) = default;
@@ -92,32 +92,32 @@ struct TimePropertiesDataSet {
 
 struct PortDataSet {
   static constexpr ManagementId kId = ManagementId::kPortDataSet;
-  PortIdentity port;
+  PortIdentity port{};
   PortState state = PortState::kInitializing;
-  LogInterval min_delay_req_interval;
-  LogInterval announce_interval;
+  LogInterval min_delay_req_interval{};
+  LogInterval announce_interval{};
   uint8_t announce_receipt_timeout = 3;
-  LogInterval sync_interval;  // As configured, not as it is on the wire.
+  LogInterval sync_interval{};  // As configured, not as it is on the wire.
   DelayMechanism delay_mechanism = DelayMechanism::kE2E;
-  LogInterval min_pdelay_req_interval;
+  LogInterval min_pdelay_req_interval{};
   friend bool operator==(const PortDataSet&, const PortDataSet&) = default;
 };
 
 struct TimeStatusNp {
   static constexpr ManagementId kId = ManagementId::kTimeStatusNp;
-  TimeDelta master_offset;  // Whole ns; positive: the local clock is ahead.
-  TimeDelta ingress_time;   // Of the newest Sync, on the local clock since its epoch.
+  TimeDelta master_offset{};  // Whole ns; positive: the local clock is ahead.
+  TimeDelta ingress_time{};   // Of the newest Sync, on the local clock since its epoch.
   bool gm_present = false;
-  ClockIdentity grandmaster;
+  ClockIdentity grandmaster{};
   friend bool operator==(const TimeStatusNp&, const TimeStatusNp&) = default;
 };
 
 // What ptp4l would announce, were it grandmaster.
 struct GrandmasterSettingsNp {
   static constexpr ManagementId kId = ManagementId::kGrandmasterSettingsNp;
-  ClockQuality quality;
+  ClockQuality quality{};
   int16_t utc_offset = 0;  // The TAI-UTC that it works with itself.
-  Flags flags;             // ptp_timescale unless its clock is CLOCK_REALTIME.
+  Flags flags{};           // ptp_timescale unless its clock is CLOCK_REALTIME.
   uint8_t time_source = 0xa0;
   friend bool operator==(const GrandmasterSettingsNp&,
                          const GrandmasterSettingsNp&) = default;
@@ -138,18 +138,18 @@ struct PortPropertiesNp {
   // hardware.
   bool hardware() const { return timestamping != 0 && timestamping != 2; }
 
-  PortIdentity port;
+  PortIdentity port{};
   PortState state = PortState::kInitializing;
   uint8_t timestamping = 0;
-  absl::string_view interface;  // Points into the octets that were parsed.
+  absl::string_view interface {};  // Points into the octets that were parsed.
   friend bool operator==(const PortPropertiesNp&, const PortPropertiesNp&) = default;
 };
 
 // From 4.0 on.
 struct PortHwclockNp {
   static constexpr ManagementId kId = ManagementId::kPortHwclockNp;
-  PortIdentity port;
-  std::optional<int32_t> phc_index;  // Never negative.
+  PortIdentity port{};
+  std::optional<int32_t> phc_index{};  // Never negative.
   bool virtual_clock = false;
   friend bool operator==(const PortHwclockNp&, const PortHwclockNp&) = default;
 };
@@ -177,13 +177,13 @@ using ManagementData =
 ManagementId IdOf(const ManagementData& data);
 
 struct ManagementMessage {
-  SdoId sdo;
-  DomainNumber domain;
-  PortIdentity source;
-  SequenceId sequence;
+  SdoId sdo{};
+  DomainNumber domain{};
+  PortIdentity source{};
+  SequenceId sequence{};
   PortIdentity target = kAllPorts;
   ManagementAction action = ManagementAction::kGet;
-  ManagementData data;
+  ManagementData data{};
   friend bool operator==(const ManagementMessage&, const ManagementMessage&) = default;
 };
 

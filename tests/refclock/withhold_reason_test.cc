@@ -25,7 +25,8 @@ TEST(WithholdReason, NamesAreDistinctAndKebabCase) {
     const std::string name = text.name;
     EXPECT_TRUE(names.insert(name).second) << name;
     EXPECT_THAT(name, testing::Not(testing::IsEmpty()));
-    for (const char c : name) EXPECT_TRUE(std::islower(c) || std::isdigit(c) || c == '-') << name;
+    for (const char c : name)
+      EXPECT_TRUE(std::islower(c) || std::isdigit(c) || c == '-') << name;
     EXPECT_STREQ(WithholdReasonName(text.reason), text.name);
   }
   EXPECT_STREQ(WithholdReasonName(WithholdReason::kUtcOffsetContested),
