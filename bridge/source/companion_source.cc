@@ -104,9 +104,11 @@ void CompanionSource::Look(MonoTime now) {
 void CompanionSource::Probe(MonoTime now) {
   const uint32_t n = probes_++;
   const uint32_t later = n < kFirstProbes ? 0 : n - kFirstProbes;
-  const uint32_t elsewhere = later - later / kHomeEvery;  // Probes that went there.
+  const uint32_t homeward = later / kHomeEvery;
+  const uint32_t elsewhere = later - homeward;  // How many went there before.
   if (n < kFirstProbes || later % kHomeEvery == kHomeEvery - 1) {
-    place_ = {home_.domain, static_cast<uint8_t>((home_.sdo + n) % 2)};
+    const uint32_t turn = n < kFirstProbes ? n : homeward;
+    place_ = {home_.domain, static_cast<uint8_t>((home_.sdo + turn) % 2)};
   } else {
     place_ = {{static_cast<uint8_t>(elsewhere / 2 % (kPlaces / 2))},
               static_cast<uint8_t>(elsewhere % 2)};
@@ -134,7 +136,8 @@ void CompanionSource::Found(const ptp::ManagementMessage& message, MonoTime now)
           place_.sdo != 0 ? absl::StrCat(", majorSdoId ", place_.sdo) : "", ", ",
           set.number_ports, set.number_ports == 1 ? " port" : " ports"));
   looks_ = kLooks;
-  next_poll_ = now + kPolling;
+  // About the master when a port's state says that there may be one.
+  next_poll_ = next_properties_ = next_status_ = now + kPolling;
   Ask(ManagementId::kPortDataSet);
   if (writable) {
     // In this order: the PHC's index, if there is an answer, before its use.
@@ -144,7 +147,6 @@ void CompanionSource::Found(const ptp::ManagementMessage& message, MonoTime now)
   } else {
     ChooseClock();
   }
-  AskAboutMaster(now);
 }
 
 void CompanionSource::Lose(ptp::PortActions& out) {
@@ -352,13 +354,14 @@ void CompanionSource::On(const ptp::PortDataSet& set, MonoTime now,
                          ptp::PortActions& out) {
   Port* port = PortOf(set.port);
   if (port == nullptr) return out.push_back(ptp::Dropped{DropReason::kOtherClock});
+  const PortState followed = state();
   const PortState before = std::exchange(port->set, set).state;
   if (before == set.state) return;
   Say(Severity::kInfo,
       absl::StrCat("ptp4l's port ", set.port.port, ": ", ptp::PortStateName(before),
                    " -> ", ptp::PortStateName(set.state)));
   ChooseClock();
-  AskAboutMaster(now);
+  if (state() != followed) AskAboutMaster(now);
 }
 
 void CompanionSource::On(const ptp::PortHwclockNp& clock) {

@@ -376,5 +376,163 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"software_read_only", Of(false, true, false, 1)}),
     [](const auto& param) { return param.param.name; });
 
+Plan Beside(uint64_t seed) {
+  Plan plan;
+  plan.seed = seed;
+  plan.config = Pinned();
+  return plan;
+}
+
+bool PublishesSoon(Lab& lab, absl::Duration within) {
+  const TaiTime from = lab.now();
+  lab.RunFor(within);
+  return lab.SamplesSince(from) > 0;
+}
+
+TEST(Companion, EndsWithTheGrandmasterAndGoesOnWithIt) {
+  Lab lab(Beside(2));
+  ASSERT_TRUE(PublishesSoon(lab, absl::Seconds(60)));
+  lab.syncs = false;
+  lab.RunFor(absl::Seconds(5));  // ptp4l waits for three Announces.
+  const TaiTime dead = lab.now();
+  lab.ptp4l.status.gm_present = false;
+  lab.SetPortState(ptp::PortState::kListening);
+  lab.RunFor(absl::Seconds(60));
+  EXPECT_EQ(lab.SamplesSince(dead), 0u);
+  EXPECT_EQ(lab.engine().withheld(), WithholdReason::kNoMaster);
+
+  lab.syncs = true;
+  lab.ptp4l.status.gm_present = true;
+  lab.SetPortState(ptp::PortState::kSlave);
+  EXPECT_TRUE(PublishesSoon(lab, absl::Seconds(20)));
+}
+
+TEST(Companion, NeverPublishesMoreThanAMomentAfterTheLastSync) {
+  Lab lab(Beside(3));
+  ASSERT_TRUE(PublishesSoon(lab, absl::Seconds(60)));
+  lab.syncs = false;
+  lab.RunFor(absl::Milliseconds(4'500));
+  EXPECT_EQ(lab.engine().withheld(), WithholdReason::kMeasurementsStale);
+}
+
+TEST(Companion, GoesOnByItselfEachTimePtp4lIsRestarted) {
+  Lab lab(Beside(4));
+  ASSERT_TRUE(PublishesSoon(lab, absl::Seconds(60)));
+  for (int i = 0; i < 10; ++i) {
+    lab.ptp4l.silent = true;
+    const bool noticed = i % 2 == 0;  // The socket's end is seen, or it just is silent.
+    if (noticed) lab.SetSocket(ManagementSocket::kClosed);
+    lab.RunFor(absl::Seconds(8));
+    EXPECT_FALSE(lab.engine().publishing());
+    EXPECT_EQ(lab.engine().withheld(), WithholdReason::kPtp4lSilent);
+    lab.ptp4l.Restart();
+    lab.ptp4l.silent = false;
+    if (i % 4 == 0) lab.ptp4l.clock.value += 1;
+    if (noticed) lab.SetSocket(ManagementSocket::kReadWrite);
+    EXPECT_TRUE(PublishesSoon(lab, absl::Seconds(25))) << i;
+  }
+}
+
+TEST(Companion, MeasuresAnewUnderAnotherGrandmaster) {
+  Lab lab(Beside(5));
+  ASSERT_TRUE(PublishesSoon(lab, absl::Seconds(60)));
+  lab.ChangeMaster(0x77);
+  lab.RunFor(absl::Milliseconds(500));
+  EXPECT_THAT(lab.log, Contains(HasSubstr("grandmaster 0x0000000000000077")));
+  EXPECT_TRUE(PublishesSoon(lab, absl::Seconds(30)));
+  EXPECT_EQ(lab.engine().source().parent()->grandmaster.value, 0x77u);
+}
+
+TEST(Companion, KeepsItsBoundWhenSomebodyStepsTheClockThatPtp4lSteers) {
+  for (const TimeDelta by : {TimeDelta::FromMicros(300), TimeDelta::FromMillis(-2)}) {
+    Lab lab(Beside(6));
+    lab.RunFor(absl::Seconds(60));
+    lab.samples.clear();
+    lab.StepMeasuredClock(by);
+    lab.RunFor(absl::Seconds(60));
+    ASSERT_GT(lab.samples.size(), 30u) << testing::PrintToString(lab.log);
+    for (const Lab::Sample& sample : lab.samples) {
+      EXPECT_LE(std::abs(sample.error), sample.bound);
+    }
+  }
+}
+
+// The grandmaster sends UTC but says that it is TAI: the system clock, which somebody
+// else has set, and the leap second list know better.
+TEST(Companion, PublishesNothingFromAPhcThatHoldsUtc) {
+  Plan plan;
+  plan.phc_holds_utc = true;
+  plan.kernel = {.tai_offset = kTaiMinusUtc,
+                 .synchronized = true,
+                 .max_error = TimeDelta::FromMillis(5)};
+  Lab lab(plan);
+  lab.RunFor(absl::Seconds(120));
+  EXPECT_THAT(lab.samples, IsEmpty());
+  EXPECT_EQ(lab.engine().withheld(), WithholdReason::kUtcOffsetContested);
+
+  plan.phc_holds_utc = false;
+  Lab honest(plan);
+  EXPECT_TRUE(PublishesSoon(honest, absl::Seconds(60)))
+      << testing::PrintToString(honest.log);
+}
+
+TEST(Companion, RefusesAnArbitraryTimescaleUnlessTold) {
+  for (const auto arbitrary : {ArbitraryTimescale::kRefuse, ArbitraryTimescale::kUtc}) {
+    Plan plan;
+    plan.phc_holds_utc = true;
+    plan.config.utc.arbitrary_timescale = arbitrary;
+    plan.kernel = {.synchronized = true, .max_error = TimeDelta::FromMillis(5)};
+    Lab lab(plan);
+    lab.ptp4l.properties.flags = {};
+    const bool published = PublishesSoon(lab, absl::Seconds(60));
+    EXPECT_EQ(published, arbitrary == ArbitraryTimescale::kUtc);
+    if (published) {
+      EXPECT_LT(std::abs(lab.samples.back().error), lab.samples.back().bound);
+    } else {
+      EXPECT_EQ(lab.engine().withheld(), WithholdReason::kTimescaleArbitrary);
+    }
+  }
+}
+
+TEST(Companion, IsDescribedInItsStatus) {
+  Lab lab(Beside(8));
+  const StatusReport unknown = lab.engine().Status(MonoTime());
+  EXPECT_THAT(unknown.ToJson(), HasSubstr("\"role\":\"companion\""));
+  EXPECT_THAT(unknown.ToJson(), HasSubstr("\"timestamping\":null"));
+  EXPECT_THAT(unknown.ToJson(), HasSubstr("\"state\":\"INITIALIZING\""));
+  ASSERT_TRUE(PublishesSoon(lab, absl::Seconds(60)));
+  const std::string json = lab.engine().Status(MonoTime()).ToJson();
+  for (const char* part :
+       {"\"state\":\"SLAVE\"", "\"interface\":\"eth0\"",
+        "\"timestamping\":\"hardware\"", "\"transport\":null",
+        "\"device\":\"/dev/ptp0\"", "\"mode\":\"observe\"", "\"clock_class\":6",
+        "\"steps_removed\":1", "\"publishing\":true"}) {
+    EXPECT_THAT(json, HasSubstr(part));
+  }
+}
+
+TEST(Companion, DecidesTheSameWhenItsTraceIsReplayed) {
+  std::string trace;
+  size_t samples = 0;
+  {
+    Lab lab(Beside(9));
+    lab.RunFor(absl::Seconds(30));
+    lab.SetSocket(ManagementSocket::kClosed);
+    lab.SetSocket(ManagementSocket::kReadWrite);
+    lab.RunFor(absl::Seconds(30));
+    trace = lab.trace;
+    samples = lab.samples.size();
+  }
+  ASSERT_GT(samples, 20u);
+  EXPECT_THAT(trace, HasSubstr(" managed "));
+  EXPECT_THAT(trace, HasSubstr("  use hardware 0 eth0"));
+  TraceReplay replay("test");
+  ASSERT_TRUE(replay.Feed(trace).ok()) << replay.Feed(trace);
+  ASSERT_TRUE(replay.Finish().ok());
+  EXPECT_GT(replay.result().inputs, 200u);
+  EXPECT_EQ(replay.result().different_inputs, 0u);
+  EXPECT_EQ(replay.result().unanswered, 0u);
+}
+
 }  // namespace
 }  // namespace bridge

@@ -1,0 +1,487 @@
+#include "bridge/source/companion_source.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/source/fake_ptp4l.h"
+
+namespace bridge {
+namespace {
+
+using ptp::DropReason;
+using ptp::ManagementId;
+using ptp::PortState;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr ptp::PortIdentity kWe{{0x0000000000000001}, 77};
+constexpr int64_t kEpoch = 1'795'262'400'000'000'000;  // When the test begins, UTC.
+constexpr TimeDelta kTaiMinusUtc = TimeDelta::FromSeconds(37);
+constexpr TimeDelta kDelay = TimeDelta::FromMicros(8);
+
+// A companion, a fake ptp4l and a clock that both agree on: PHC = TAI, and nothing
+// takes time but what is said to.
+class Bench {
+ public:
+  Bench() { settings.identity = kWe; }
+
+  void Open(ManagementSocket socket = ManagementSocket::kReadWrite) {
+    ptp4l.read_only = socket == ManagementSocket::kReadOnly;
+    if (!source) source.emplace(settings);
+    source->OnSocket(socket, now, said);
+    Drain();
+  }
+  // Lets time pass, the companion waking when it wants to.
+  void RunFor(absl::Duration duration) {
+    const MonoTime end = now + duration;
+    while (true) {
+      const auto deadline = source->Deadline();
+      if (!deadline || *deadline > end) break;
+      now = std::max(now, *deadline);
+      source->OnTime(now, said);
+      Drain();
+    }
+    now = end;
+  }
+  // A Sync that ptp4l received `age` ago, by a clock that is `offset` off.
+  void Sync(absl::Duration age = absl::Milliseconds(1),
+            TimeDelta offset = TimeDelta::FromNanos(120)) {
+    const TimeDelta clock = (hardware ? Phc().SinceEpoch() : System().SinceEpoch());
+    ptp4l.status.ingress_time = clock - ToTimeDelta(age) + ingress_error;
+    ptp4l.status.master_offset = ptp4l.current.offset_from_master = offset;
+    ptp4l.current.mean_path_delay = kDelay;
+    if (const auto push = ptp4l.PushTime()) Take(*push);
+  }
+  void RunWithSyncs(int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      RunFor(absl::Seconds(1));
+      Sync();
+    }
+  }
+  void Take(const FakePtp4l::Octets& octets) {
+    source->OnDatagram(octets, now, said);
+    Drain();
+  }
+
+  PhcTime Phc() const {
+    return PhcTime::FromNanos(kEpoch) + kTaiMinusUtc + (now - MonoTime()) + phc_step;
+  }
+  UtcTime System() const { return UtcTime::FromNanos(kEpoch) + (now - MonoTime()); }
+  int Dropped(DropReason reason) const {
+    return static_cast<int>(std::count_if(said.begin(), said.end(), [&](const auto& a) {
+      const auto* dropped = std::get_if<ptp::Dropped>(&a);
+      return dropped != nullptr && dropped->reason == reason;
+    }));
+  }
+  int Asked(ManagementId id) const { return ptp4l.Asked(id); }
+
+  CompanionSource::Settings settings;
+  std::optional<CompanionSource> source;
+  FakePtp4l ptp4l;
+  bool hardware = true;
+  bool readable = true;
+  TimeDelta phc_step;
+  TimeDelta ingress_error;
+  MonoTime now = MonoTime::FromNanos(5'000'000'000);
+  ptp::PortActions said;
+  std::vector<UseClock> used;
+  std::vector<std::string> log;
+
+ private:
+  void Drain() {
+    do {
+      for (const CompanionAction& action : source->TakeActions()) {
+        if (const auto* send = std::get_if<SendManagement>(&action)) {
+          for (auto& reply : ptp4l.Answer(send->octets)) inbox_.push_back(reply);
+        } else if (const auto* use = std::get_if<UseClock>(&action)) {
+          used.push_back(*use);
+        } else {
+          log.push_back(std::get<LogLine>(action).text);
+        }
+      }
+      if (source->wants_reading()) Read();
+      if (inbox_.empty()) continue;
+      const FakePtp4l::Octets octets = inbox_.front();
+      inbox_.erase(inbox_.begin());
+      source->OnDatagram(octets, now, said);
+    } while (!inbox_.empty() || source->wants_reading());
+    // What the last one brought.
+    const auto rest = source->TakeActions();
+    for (const CompanionAction& action : rest) {
+      if (const auto* send = std::get_if<SendManagement>(&action)) {
+        for (auto& reply : ptp4l.Answer(send->octets)) inbox_.push_back(reply);
+      } else if (const auto* use = std::get_if<UseClock>(&action)) {
+        used.push_back(*use);
+      } else {
+        log.push_back(std::get<LogLine>(action).text);
+      }
+    }
+    if (!inbox_.empty()) Drain();
+  }
+  void Read() {
+    now = now + TimeDelta::FromMicros(1);
+    const auto raw = RawTime::FromNanos(1'000) + (now - MonoTime());
+    ClockReading reading{.pair = {raw, System(), TimeDelta::FromNanos(160)}};
+    if (hardware && readable) {
+      reading.phc =
+          CrossTimestamp<bridge::Phc>{Phc(), System(), TimeDelta::FromNanos(800)};
+    }
+    source->OnReading(reading, now, said);
+  }
+
+  std::vector<FakePtp4l::Octets> inbox_;
+};
+
+TEST(CompanionSource, AsksAboutEverythingAndSubscribesOnAReadWriteSocket) {
+  Bench bench;
+  bench.Open();
+  for (const auto id :
+       {ManagementId::kDefaultDataSet, ManagementId::kPortDataSet,
+        ManagementId::kPortPropertiesNp, ManagementId::kPortHwclockNp,
+        ManagementId::kSubscribeEventsNp, ManagementId::kParentDataSet,
+        ManagementId::kTimePropertiesDataSet, ManagementId::kTimeStatusNp,
+        ManagementId::kCurrentDataSet, ManagementId::kGrandmasterSettingsNp}) {
+    EXPECT_GE(bench.Asked(id), 1) << std::hex << static_cast<int>(id);
+  }
+  EXPECT_TRUE(bench.ptp4l.subscribed());
+  EXPECT_THAT(bench.used, ElementsAre(UseClock{StampKind::kHardware, "eth0", 0}));
+  ASSERT_TRUE(bench.source->parent());
+  EXPECT_EQ(bench.source->parent()->grandmaster.value, 0xaabbccfffe000001u);
+  EXPECT_EQ(bench.source->parent()->current_utc_offset, 37);
+  EXPECT_EQ(bench.source->state(), PortState::kSlave);
+}
+
+TEST(CompanionSource, MeasuresEachPushedSync) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(20);
+  EXPECT_TRUE(bench.source->pushed());
+  ASSERT_TRUE(bench.source->estimator().ready());
+  EXPECT_GE(bench.source->estimator().counters().measurements, 18u);
+  // The clocks differ by the offset that ptp4l tells: its clock is 120 ns ahead.
+  const auto map = bench.source->estimator().Map();
+  const LocalTime at = *bench.source->estimator().last_sync();
+  const auto tai = *map->Map(at, map->era());
+  const TimeDelta phc_at =
+      bench.Phc().SinceEpoch() -
+      (bench.now - MonoTime() + TimeDelta::FromNanos(1'000) - at.SinceEpoch());
+  EXPECT_NEAR((phc_at - tai.SinceEpoch()).NanosDouble(), 120, 5);
+  EXPECT_EQ(bench.source->estimator().mean_path_delay().Nanos(), kDelay.Nanos());
+}
+
+TEST(CompanionSource, NeitherSubscribesNorAsksForThePortsOnAReadOnlySocket) {
+  Bench bench;
+  bench.settings.interface = "eth0";
+  bench.Open(ManagementSocket::kReadOnly);
+  bench.Sync();
+  bench.RunFor(absl::Seconds(5));
+  EXPECT_EQ(bench.Asked(ManagementId::kSubscribeEventsNp), 0);
+  EXPECT_EQ(bench.Asked(ManagementId::kPortPropertiesNp), 0);
+  EXPECT_EQ(bench.Asked(ManagementId::kPortHwclockNp), 0);
+  EXPECT_GE(bench.Asked(ManagementId::kTimeStatusNp), 5);
+  EXPECT_THAT(bench.log, Not(Contains(HasSubstr("name it as ptp.interface"))));
+}
+
+TEST(CompanionSource, SaysThatAReadOnlySocketNeedsTheInterface) {
+  Bench bench;
+  bench.Open(ManagementSocket::kReadOnly);
+  EXPECT_THAT(bench.log, Contains(HasSubstr("name it as ptp.interface")));
+}
+
+TEST(CompanionSource, FindsOutWhoseStampsTheyAreOnAReadOnlySocket) {
+  for (const bool hardware : {true, false}) {
+    Bench bench;
+    bench.settings.interface = "eth0";
+    bench.hardware = hardware;
+    bench.Open(ManagementSocket::kReadOnly);
+    for (int i = 0; i < 8; ++i) {
+      bench.Sync(absl::Milliseconds(2));
+      bench.RunFor(absl::Seconds(1));
+    }
+    EXPECT_EQ(bench.used.back().stamps,
+              hardware ? StampKind::kHardware : StampKind::kSoftware);
+    EXPECT_EQ(bench.source->hardware(), hardware);
+  }
+}
+
+TEST(CompanionSource, DoesWithoutThePhcIndexThatOldVersionsDontTell) {
+  Bench bench;
+  bench.ptp4l.tells_phc = bench.ptp4l.pushes_time = bench.ptp4l.pushes_parent = false;
+  bench.Open();
+  EXPECT_GE(bench.Dropped(DropReason::kManagementError), 1);
+  EXPECT_THAT(bench.used, ElementsAre(UseClock{StampKind::kHardware, "eth0", {}}));
+}
+
+TEST(CompanionSource, TakesTheSlavePortOfABoundaryClock) {
+  Bench bench;
+  bench.ptp4l.ports = {{PortState::kMaster, 1, "eth0", 0},
+                       {PortState::kSlave, 1, "eth1", 3},
+                       {PortState::kMaster, 1, "eth2", 5}};
+  bench.Open();
+  EXPECT_EQ(bench.source->state(), PortState::kSlave);
+  ASSERT_THAT(bench.used, Not(IsEmpty()));
+  EXPECT_EQ(bench.used.back(), (UseClock{StampKind::kHardware, "eth1", 3}));
+
+  bench.ptp4l.ports[1].state = PortState::kPassive;
+  bench.ptp4l.ports[2].state = PortState::kSlave;
+  bench.Take(*bench.ptp4l.PushPort(1));
+  bench.Take(*bench.ptp4l.PushPort(2));
+  EXPECT_EQ(bench.used.back(), (UseClock{StampKind::kHardware, "eth2", 5}));
+}
+
+TEST(CompanionSource, FollowsNobodyUnlessAPortIsSlaveAndThereIsAGrandmaster) {
+  Bench bench;
+  bench.Open();
+  ASSERT_TRUE(bench.source->parent());
+  bench.ptp4l.status.gm_present = false;
+  bench.Sync();
+  EXPECT_FALSE(bench.source->parent());
+  bench.ptp4l.status.gm_present = true;
+  bench.Sync();
+  ASSERT_TRUE(bench.source->parent());
+  for (const auto state : {PortState::kMaster, PortState::kListening,
+                           PortState::kPassive, PortState::kFaulty}) {
+    bench.ptp4l.ports[0].state = state;
+    bench.Take(*bench.ptp4l.PushPort(0));
+    EXPECT_FALSE(bench.source->parent()) << ptp::PortStateName(state);
+    EXPECT_EQ(bench.source->state(), state);
+  }
+}
+
+TEST(CompanionSource, FollowsOnlyAllowedGrandmasters) {
+  Bench bench;
+  bench.settings.allowed_masters = {{0x1234}};
+  bench.Open();
+  EXPECT_EQ(bench.source->state(), PortState::kSlave);
+  EXPECT_FALSE(bench.source->parent());
+  EXPECT_GE(bench.Dropped(DropReason::kMasterNotAllowed), 1);
+}
+
+TEST(CompanionSource, ForgetsWhatAnotherMasterSaid) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(5);
+  ASSERT_TRUE(bench.source->estimator().ready());
+  bench.ptp4l.properties.current_utc_offset = 36;
+  bench.ptp4l.parent.grandmaster = bench.ptp4l.status.grandmaster = {0x77};
+  // Whichever tells first: the parent, or the status of the next Sync.
+  bench.Sync();
+  ASSERT_TRUE(bench.source->parent());
+  EXPECT_EQ(bench.source->parent()->grandmaster.value, 0x77u);
+  EXPECT_EQ(bench.source->parent()->current_utc_offset, 36);
+  EXPECT_FALSE(bench.source->estimator().ready());
+  bench.RunWithSyncs(5);
+  EXPECT_TRUE(bench.source->estimator().ready());
+}
+
+TEST(CompanionSource, NoticesSilenceAndFindsItAgain) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(5);
+  bench.ptp4l.silent = true;
+  bench.RunFor(absl::Milliseconds(4'100));
+  EXPECT_FALSE(bench.source->answers());
+  EXPECT_FALSE(bench.source->parent());
+  EXPECT_EQ(bench.source->state(), PortState::kFaulty);
+  EXPECT_FALSE(bench.source->estimator().ready());
+  bench.ptp4l.Restart();
+  bench.ptp4l.silent = false;
+  bench.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(bench.source->answers());
+  EXPECT_TRUE(bench.ptp4l.subscribed());
+}
+
+TEST(CompanionSource, SubscribesAgainWhenPushesStopAndBeforeTheyExpire) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(5);
+  const int before = bench.Asked(ManagementId::kSubscribeEventsNp);
+  bench.ptp4l.Restart();  // So quickly that nobody noticed.
+  bench.RunFor(absl::Seconds(5));
+  EXPECT_TRUE(bench.ptp4l.subscribed());
+  EXPECT_FALSE(bench.source->pushed());
+  EXPECT_EQ(bench.Asked(ManagementId::kSubscribeEventsNp), before + 1);
+  bench.RunWithSyncs(100);
+  EXPECT_TRUE(bench.source->pushed());
+  EXPECT_GE(bench.Asked(ManagementId::kSubscribeEventsNp), before + 5);
+}
+
+TEST(CompanionSource, UnsubscribesWhenItStops) {
+  Bench bench;
+  bench.Open();
+  ASSERT_TRUE(bench.ptp4l.subscribed());
+  bench.source->Stop(bench.now);
+  bench.RunFor(absl::ZeroDuration());
+  for (const auto& action : bench.source->TakeActions()) {
+    (void)bench.ptp4l.Answer(std::get<SendManagement>(action).octets);
+  }
+  EXPECT_FALSE(bench.ptp4l.subscribed());
+}
+
+TEST(CompanionSource, FindsAPtp4lOfAnotherDomainAndSaysSo) {
+  Bench bench;
+  bench.ptp4l.domain = {24};
+  bench.ptp4l.sdo = 1;
+  bench.Open();
+  bench.RunFor(absl::Seconds(2));
+  EXPECT_FALSE(bench.source->answers());  // First where it should be.
+  bench.RunFor(absl::Seconds(28));
+  EXPECT_TRUE(bench.source->answers());
+  EXPECT_EQ(bench.source->domain().value, 24);
+  EXPECT_THAT(bench.log,
+              Contains(HasSubstr("domain 24, not ptp.domain = 0, majorSdoId 1")));
+}
+
+TEST(CompanionSource, LooksInEveryDomainTenTimesASecondAndThenOnceASecond) {
+  Bench bench;
+  bench.ptp4l.domain = {127};
+  bench.ptp4l.silent = true;
+  bench.Open();
+  bench.RunFor(absl::Seconds(40));
+  EXPECT_FALSE(bench.source->answers());
+  const MonoTime from = bench.now;
+  bench.RunFor(absl::Seconds(1));
+  EXPECT_GE(*bench.source->Deadline() - from, TimeDelta::FromMillis(900));
+  bench.ptp4l.silent = false;
+  bench.RunFor(absl::Seconds(300));
+  EXPECT_TRUE(bench.source->answers());
+}
+
+TEST(CompanionSource, AsksForTimePropertiesEveryTenSecondsAndEachSecondAtAMonthsEnd) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(5);
+  int before = bench.Asked(ManagementId::kTimePropertiesDataSet);
+  bench.RunWithSyncs(30);
+  EXPECT_EQ(bench.Asked(ManagementId::kTimePropertiesDataSet), before + 3);
+  // 2026-11-30 23:59:00 UTC: the clocks go there together.
+  bench.now = MonoTime() + (UtcTime::FromNanos(1'796'083'140'000'000'000) -
+                            UtcTime::FromNanos(kEpoch));
+  bench.RunWithSyncs(12);
+  before = bench.Asked(ManagementId::kTimePropertiesDataSet);
+  bench.RunWithSyncs(30);
+  EXPECT_GE(bench.Asked(ManagementId::kTimePropertiesDataSet), before + 28);
+}
+
+TEST(CompanionSource, PutsBackWhatPtp4lTakesOffToKeepTheSystemClockInUtc) {
+  Bench bench;
+  bench.hardware = false;
+  bench.ptp4l.ports[0].timestamping = 0;
+  bench.ptp4l.own.flags.ptp_timescale = false;
+  bench.ptp4l.own.utc_offset = 38;  // Wrong, but that is what it takes off.
+  bench.Open();
+  bench.RunWithSyncs(10);
+  const auto map = bench.source->estimator().Map();
+  ASSERT_TRUE(map);
+  const LocalTime at = *bench.source->estimator().last_sync();
+  const TimeDelta ahead = map->Map(at, map->era())->SinceEpoch() -
+                          TimeDelta::FromNanos(kEpoch) - at.SinceEpoch();
+  EXPECT_NEAR(ahead.SecondsDouble(), 38, 0.01);
+}
+
+TEST(CompanionSource, RefusesAReceiveTimeThatIsNotOfAMomentAgo) {
+  for (const TimeDelta error : {TimeDelta::FromMillis(5), TimeDelta::FromSeconds(-3),
+                                kTaiMinusUtc, -kTaiMinusUtc}) {
+    Bench bench;
+    bench.ingress_error = error;
+    bench.Open();
+    bench.RunWithSyncs(6);
+    EXPECT_FALSE(bench.source->estimator().ready()) << error.ToString();
+    EXPECT_GE(bench.Dropped(DropReason::kIngressImplausible), 4) << error.ToString();
+    EXPECT_GE(bench.source->stamps_refused(), 4u);
+  }
+}
+
+TEST(CompanionSource, DropsAMeasurementWhenThePhcWasSteppedSinceTheLastReading) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(10);
+  const auto before = bench.source->estimator().counters().measurements;
+  bench.RunFor(absl::Seconds(1));
+  bench.ptp4l.status.ingress_time = bench.Phc().SinceEpoch();
+  bench.phc_step = TimeDelta::FromMillis(30);  // After the Sync was stamped.
+  bench.ptp4l.current.offset_from_master = bench.ptp4l.status.master_offset;
+  bench.Take(*bench.ptp4l.PushTime());
+  EXPECT_EQ(bench.source->estimator().counters().measurements, before);
+  EXPECT_EQ(bench.source->phc_steps(), 1u);
+  for (int i = 0; i < 3; ++i) {
+    bench.RunFor(absl::Seconds(1));
+    bench.Sync(absl::Milliseconds(1), bench.phc_step + TimeDelta::FromNanos(120));
+  }
+  EXPECT_GT(bench.source->estimator().counters().measurements, before);
+  EXPECT_EQ(bench.source->estimator().counters().outliers, 0u);
+}
+
+TEST(CompanionSource, MeasuresNothingWithoutAReadingOfThePhc) {
+  Bench bench;
+  bench.readable = false;
+  bench.Open();
+  bench.RunWithSyncs(6);
+  EXPECT_EQ(bench.source->estimator().counters().measurements, 0u);
+}
+
+TEST(CompanionSource, MeasuresNothingWhenOffsetsAreOfDifferentSyncs) {
+  Bench bench;
+  bench.Open();
+  bench.ptp4l.lie = [](ptp::ManagementMessage& message) {
+    if (auto* current = std::get_if<ptp::CurrentDataSet>(&message.data)) {
+      current->offset_from_master += TimeDelta::FromNanos(1);
+    }
+  };
+  bench.RunWithSyncs(6);
+  EXPECT_EQ(bench.source->estimator().counters().measurements, 0u);
+  EXPECT_GE(bench.Dropped(DropReason::kUnmatched), 4);
+}
+
+TEST(CompanionSource, DropsRepliesThatDoNotFit) {
+  using Lie = std::function<void(ptp::ManagementMessage&)>;
+  const std::pair<DropReason, Lie> lies[] = {
+      {DropReason::kNotForUs, [](auto& m) { m.target.port = 78; }},
+      {DropReason::kOtherDomain, [](auto& m) { m.domain = {3}; }},
+      {DropReason::kOtherSdo, [](auto& m) { m.sdo.major = 1; }},
+      {DropReason::kOtherClock, [](auto& m) { m.source.clock.value ^= 1; }},
+      {DropReason::kNotExpected,
+       [](auto& m) { m.action = ptp::ManagementAction::kCommand; }},
+      {DropReason::kUnmatched, [](auto& m) { m.sequence.value ^= 0x4000; }},
+      {DropReason::kManagementError,
+       [](auto& m) {
+         m.data = ptp::ManagementError{6, ptp::IdOf(m.data)};
+       }},
+  };
+  for (const auto& [reason, lie] : lies) {
+    Bench bench;
+    bench.Open();
+    ASSERT_EQ(bench.Dropped(reason), 0) << ptp::DropReasonName(reason);
+    bench.ptp4l.lie = [&lie = lie](auto& message) {
+      if (ptp::IdOf(message.data) == ManagementId::kTimePropertiesDataSet) lie(message);
+    };
+    bench.ptp4l.properties.current_utc_offset = 10;
+    bench.RunFor(absl::Seconds(11));
+    EXPECT_GE(bench.Dropped(reason), 1) << ptp::DropReasonName(reason);
+    EXPECT_EQ(bench.source->parent()->current_utc_offset, 37);
+  }
+}
+
+TEST(CompanionSource, SaysNothingAndKnowsNothingWhileItsSocketIsClosed) {
+  Bench bench;
+  bench.Open();
+  bench.Open(ManagementSocket::kClosed);
+  EXPECT_FALSE(bench.source->answers());
+  EXPECT_FALSE(bench.source->Deadline());
+  EXPECT_EQ(bench.source->state(), PortState::kFaulty);
+  const size_t asked = bench.ptp4l.asked.size();
+  bench.RunFor(absl::Seconds(10));
+  EXPECT_EQ(bench.ptp4l.asked.size(), asked);
+  bench.Open();
+  EXPECT_TRUE(bench.source->parent());
+}
+
+}  // namespace
+}  // namespace bridge
