@@ -387,7 +387,9 @@ Problem SetShmMode(const OptionValue& value, Config& config) {
 std::vector<Option> PtpOptions() {
   return {
       {"ptp.interface", "a name",
-       "the interface on which PTP arrives; the one option that must be given",
+       "the interface on which PTP arrives; the one option that must be given, unless "
+       "a "
+       "ptp4l tells it to a companion",
        SetInterface,
        [](const Config& c) {
          return c.ptp.interface.empty() ? "" : TomlString(c.ptp.interface);

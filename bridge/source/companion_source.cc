@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "bridge/time/utc_month.h"
 
 namespace bridge {
@@ -24,6 +23,7 @@ constexpr absl::Duration kSlowProbing = absl::Seconds(1);
 
 constexpr absl::Duration kPolling = absl::Seconds(1);
 constexpr int kPollsUntilSilent = 3;
+constexpr absl::Duration kInquiry = absl::Milliseconds(200);
 // Nobody pushes a change of TIME_PROPERTIES_DATA_SET.
 constexpr absl::Duration kProperties = absl::Seconds(10);
 constexpr absl::Duration kPropertiesAtMonthEnd = absl::Seconds(1);
@@ -138,6 +138,7 @@ void CompanionSource::Found(const ptp::ManagementMessage& message, MonoTime now)
   looks_ = kLooks;
   // About the master when a port's state says that there may be one.
   next_poll_ = next_properties_ = next_status_ = now + kPolling;
+  next_inquiry_ = now;
   Ask(ManagementId::kPortDataSet);
   if (writable) {
     // In this order: the PHC's index, if there is an answer, before its use.
@@ -182,8 +183,15 @@ void CompanionSource::Ask(ManagementId id) {
   Send(ptp::ManagementAction::kGet, ptp::ManagementQuestion{id});
 }
 
-// All that depends on who it is.
+// All that depends on who it is. Not in a storm, should its answers contradict each
+// other: then a little later.
 void CompanionSource::AskAboutMaster(MonoTime now) {
+  if (now < next_inquiry_) {
+    next_properties_ = std::min(next_properties_, next_inquiry_);
+    next_status_ = std::min(next_status_, next_inquiry_);
+    return;
+  }
+  next_inquiry_ = now + kInquiry;
   Ask(ManagementId::kParentDataSet);
   AskAboutTimescale(now);
   AskStatus(now);

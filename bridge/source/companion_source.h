@@ -170,6 +170,7 @@ class CompanionSource final : public TimeSource {
   std::array<Asked, 10> asked_;
   MonoTime next_probe_;
   MonoTime next_poll_;
+  MonoTime next_inquiry_;  // About the master, at the earliest.
   MonoTime next_properties_;
   MonoTime next_subscription_;
   MonoTime next_status_;

@@ -1,7 +1,8 @@
 // The engine fed with arbitrary events in arbitrary order: frames with real and
-// broken octets, stamps that jump, pairs that lie, links that flap. It may drop
-// and withhold whatever it likes; it may not crash, ask for a time in the past,
-// publish while withheld, or publish outside the sane epoch.
+// broken octets, stamps that jump, pairs that lie, links that flap; as a companion,
+// management replies that lie and sockets that flap. It may drop and withhold whatever
+// it likes; it may not crash, ask for a time in the past, publish while withheld, or
+// publish outside the sane epoch.
 
 #include <array>
 #include <cmath>
@@ -12,6 +13,7 @@
 #include "bridge/base/byte_reader.h"
 #include "bridge/engine/client_engine.h"
 #include "bridge/sim/grandmaster.h"
+#include "tests/source/fake_ptp4l.h"
 
 namespace bridge {
 namespace {
@@ -211,6 +213,144 @@ class Machine {
   bool steerable_ = true;
 };
 
+// The engine beside a ptp4l that says what the input says.
+class CompanionMachine {
+ public:
+  CompanionMachine() : engine_(MakeConfig(), {{0x0000'0000'0000'0001}, 77}, 1) {}
+
+  void Run(ByteReader in) {
+    while (in.remaining() > 0) {
+      One(in);
+      CarryOut();
+      if (const auto deadline = engine_.Deadline(); deadline && Mono() >= *deadline) {
+        engine_.OnTime(Mono(), actions_);
+        CarryOut();
+        Require(!engine_.Deadline() || *engine_.Deadline() > Mono());
+      }
+    }
+    (void)engine_.Status(Mono()).ToJson();
+    engine_.Stop(Mono(), actions_);
+    CarryOut();
+  }
+
+ private:
+  static Config MakeConfig() {
+    Config config;
+    config.role = Role::kCompanion;
+    config.ptp.interface = "fuzz0";
+    config.output.rate = 16;
+    config.output.shm.push_back({});
+    config.utc.policy = UtcPolicy::kPin;
+    config.utc.pin = sim::kTaiMinusUtc;
+    return config;
+  }
+
+  void One(ByteReader& in) {
+    const uint8_t what = in.U8();
+    raw_ += in.U8() * 4'000'000ll;
+    switch (what % 12) {
+      case 0:
+        return engine_.OnManagementSocket(ManagementSocket{in.U8() % 3}, Mono(),
+                                          actions_);
+      case 1: {
+        const auto octets = in.Bytes(std::min<size_t>(in.U8(), in.remaining()));
+        return engine_.OnManagement(octets, Mono(), actions_);
+      }
+      case 2:
+        damage_ = in.U8();
+        return;
+      case 3:
+        ptp4l_.silent = in.U8() % 4 == 0;
+        ptp4l_.read_only = in.U8() % 2 == 0;
+        ptp4l_.tells_phc = in.U8() % 2 == 0;
+        return;
+      case 4:
+        ptp4l_.ports[0].state = ptp::PortState{static_cast<uint8_t>(1 + in.U8() % 9)};
+        ptp4l_.ports[0].timestamping = in.U8() % 5;
+        return Tell(ptp4l_.PushPort(0));
+      case 5:
+        ptp4l_.parent.grandmaster.value = ptp4l_.status.grandmaster.value = in.U8();
+        ptp4l_.status.gm_present = in.U8() % 4 != 0;
+        return Tell(ptp4l_.PushParent());
+      case 6:
+        ptp4l_.properties.flags.ptp_timescale = in.U8() % 4 != 0;
+        ptp4l_.own.utc_offset = in.I16();
+        return;
+      case 7:
+        phc_step_ += in.I64() >> 20;
+        return;
+      case 8:
+        system_step_ += in.I64() >> 20;
+        return;
+      case 9:
+        return engine_.OnResume(Mono(), actions_);
+      default:
+        return Sync(in);
+    }
+  }
+
+  void Sync(ByteReader& in) {
+    const bool software = ptp4l_.ports[0].timestamping % 2 == 0;
+    const TimeDelta clock = software ? System().SinceEpoch() : Phc().SinceEpoch();
+    ptp4l_.status.ingress_time = clock - TimeDelta::FromNanos(in.U16());
+    // Now and then of any size.
+    const int64_t any = in.I64();
+    const TimeDelta offset = TimeDelta::FromNanos(any >> (any % 4 == 0 ? 1 : 50));
+    ptp4l_.status.master_offset = offset;
+    ptp4l_.current.offset_from_master =
+        any % 8 == 1 ? TimeDelta() : TimeDelta::FromNanos(any >> 50);
+    ptp4l_.current.mean_path_delay = TimeDelta::FromScaledNanos(any >> (any & 63));
+    Tell(ptp4l_.PushTime());
+  }
+
+  void Tell(std::optional<FakePtp4l::Octets> octets) {
+    if (!octets) return;
+    if (damage_ < octets->size()) (*octets)[damage_] ^= 0x11;
+    engine_.OnManagement(*octets, Mono(), actions_);
+  }
+
+  void CarryOut() {
+    for (size_t i = 0; i < actions_.size(); ++i) {
+      const Action action = actions_[i];
+      if (const auto* send = std::get_if<SendManagement>(&action)) {
+        for (auto& reply : ptp4l_.Answer(send->octets)) Tell(std::move(reply));
+      } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
+        engine_.OnCrossTimestamp(Reading(), Mono(), actions_);
+      } else if (const auto* publish = std::get_if<Publish>(&action)) {
+        const int64_t seconds = publish->sample.reference.Split().seconds;
+        Require(seconds > 1'700'000'000 && seconds < 4'200'000'000);
+        Require(publish->sample.error_bound <= TimeDelta::FromMillis(1));
+      }
+    }
+    actions_.clear();
+  }
+
+  ClockReading Reading() {
+    raw_ += 1'000;
+    const CrossTimestamp<bridge::Phc> phc{Phc(), System(), TimeDelta::FromNanos(800)};
+    return {.pair = {RawTime::FromNanos(raw_), System(), TimeDelta::FromNanos(160)},
+            .phc = phc};
+  }
+  UtcTime System() const {
+    return UtcTime::FromNanos(1'795'262'400'000'000'000 + raw_) +
+           TimeDelta::FromNanos(system_step_);
+  }
+  PhcTime Phc() const {
+    return PhcTime::FromNanos((1'795'262'400 + sim::kTaiMinusUtc) * 1'000'000'000ll +
+                              raw_) +
+           TimeDelta::FromNanos(phc_step_);
+  }
+  MonoTime Mono() const { return MonoTime::FromNanos(raw_); }
+
+  ClientEngine engine_;
+  FakePtp4l ptp4l_;
+  Actions actions_;
+  int64_t raw_ = 1'000'000'000'000;
+  int64_t system_step_ = 0;
+  int64_t phc_step_ = 0;
+  size_t damage_ = SIZE_MAX;
+};
+
 }  // namespace
 }  // namespace bridge
 
@@ -219,5 +359,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const bool hardware : {false, true}) {
     bridge::Machine(hardware).Run(bridge::ByteReader(std::span(data, size)));
   }
+  bridge::CompanionMachine().Run(bridge::ByteReader(std::span(data, size)));
   return 0;
 }

@@ -469,6 +469,17 @@ TEST(CompanionSource, DropsRepliesThatDoNotFit) {
   }
 }
 
+TEST(CompanionSource, DoesNotAskInAStormWhenAnswersContradictEachOther) {
+  Bench bench;
+  bench.Open();
+  bench.ptp4l.status.grandmaster = {0x99};  // Not the parent data set's.
+  bench.RunWithSyncs(1);
+  const size_t before = bench.ptp4l.asked.size();
+  bench.RunWithSyncs(10);
+  EXPECT_LT(bench.ptp4l.asked.size(), before + 600);
+  EXPECT_FALSE(bench.source->parent());
+}
+
 TEST(CompanionSource, SaysNothingAndKnowsNothingWhileItsSocketIsClosed) {
   Bench bench;
   bench.Open();
