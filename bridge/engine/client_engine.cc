@@ -498,6 +498,7 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
       out.push_back(std::move(*send));
     } else if (auto* use = std::get_if<UseClock>(&action)) {
       out.push_back(std::move(*use));
+      AskForReading(now, out);  // How fast it goes shows between two.
     } else {
       auto& line = std::get<LogLine>(action);
       Log(companion_log_, line.severity, std::move(line.text), now, out);
