@@ -419,7 +419,14 @@ void ClientEngine::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime n
 
 void ClientEngine::OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Kernel{clock}, out);
-  witnesses_.OnKernelClock(clock, now);
+  KernelClock heard = clock;
+  // A ptp4l with software stamps sets this clock and its TAI offset by what the
+  // grandmaster says: it would be the same witness twice.
+  if (companion_ && !companion_->hardware()) {
+    heard.tai_offset = 0;
+    heard.may_be_ours = true;
+  }
+  witnesses_.OnKernelClock(heard, now);
 }
 
 void ClientEngine::OnResume(MonoTime now, Actions& out) {

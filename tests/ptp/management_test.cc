@@ -158,6 +158,64 @@ TEST(Management, IsReadAndWrittenOctetByOctet) {
   EXPECT_THAT(seen, testing::Each(true)) << "a data set is missing from this test";
 }
 
+// Recorded from ptp4l of linuxptp 3.1.1 with software stamps on the loopback interface;
+// the question came from port 77 of clock 1.
+constexpr const char* kRecorded[] = {
+    "0d02004a00000000000000000000000000000000000000fffe00000000000000047f00000000000000"
+    "01004d000002000001001620000100000180f8feffff80000000fffe0000000000",
+    "0d02004800000000000000000000000000000000000000fffe00000000000001047f00000000000000"
+    "01004d00000200000100142001000000000000000000000000000000000000",
+    "0d02005600000000000000000000000000000000000000fffe00000000000002047f00000000000000"
+    "01004d00000200000100222002000000fffe00000000000000ffff7fffffff80f8feffff80000000"
+    "fffe000000",
+    "0d02003a00000000000000000000000000000000000000fffe00000000000003047f00000000000000"
+    "01004d00000200000100062003002500a0",
+    "0d02005000000000000000000000000000000000000000fffe00000000010004047f00000000000000"
+    "01004d000002000001001c2004000000fffe000000000104000000000000000000010300010002",
+    "0d02006800000000000000000000000000000000000000fffe00000000000000047f00000000000000"
+    "01004d0000020000010034c00000000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000000000000fffe000000",
+    "0d02003e00000000000000000000000000000000000000fffe00000000000001047f00000000000000"
+    "01004d000002000001000ac001f8feffff002500a0",
+    "0d02004600000000000000000000000000000000000000fffe00000000010004047f00000000000000"
+    "01004d0000020000010012c004000000fffe00000000010400026c6f00",
+    "0d02003c00000000000000000000000000000000000000fffe00000000010009047f00000000000000"
+    "01004d00000200000200080002c00900000000"};
+
+TEST(Management, IsReadAsPtp4lSendsIt) {
+  const ClockIdentity clock{0x000000fffe000000};
+  const auto read = [](size_t i) {
+    const auto result = ParseManagement(FromHex(kRecorded[i]));
+    const auto* message = std::get_if<ManagementMessage>(&result);
+    EXPECT_NE(message, nullptr) << kRecorded[i];
+    return message != nullptr ? *message : ManagementMessage{};
+  };
+  for (size_t i = 0; i < std::size(kRecorded); ++i) {
+    const ManagementMessage message = read(i);
+    EXPECT_EQ(message.source.clock, clock);
+    EXPECT_EQ(message.target, (PortIdentity{{1}, 77}));
+    EXPECT_EQ(message.action, ManagementAction::kResponse);
+  }
+  const auto defaults = std::get<DefaultDataSet>(read(0).data);
+  EXPECT_EQ(defaults.identity, clock);
+  EXPECT_EQ(defaults.number_ports, 1);
+  EXPECT_EQ(std::get<ParentDataSet>(read(2).data).grandmaster, clock);
+  EXPECT_EQ(std::get<TimePropertiesDataSet>(read(3).data).current_utc_offset, 37);
+  EXPECT_EQ(std::get<PortDataSet>(read(4).data).state, PortState::kListening);
+  EXPECT_EQ(std::get<PortDataSet>(read(4).data).announce_interval, LogInterval{1});
+  EXPECT_FALSE(std::get<TimeStatusNp>(read(5).data).gm_present);
+  // Its clock is CLOCK_REALTIME, so it would not announce the PTP timescale.
+  EXPECT_FALSE(std::get<GrandmasterSettingsNp>(read(6).data).flags.ptp_timescale);
+  EXPECT_EQ(std::get<GrandmasterSettingsNp>(read(6).data).utc_offset, 37);
+  const Octets properties = FromHex(kRecorded[7]);  // The name is a part of it.
+  const auto port = ParseManagement(properties);
+  EXPECT_EQ(
+      std::get<PortPropertiesNp>(std::get<ManagementMessage>(port).data).interface,
+      "lo");
+  EXPECT_EQ(read(8).data,
+            ManagementData(ManagementError{2, ManagementId::kPortHwclockNp}));
+}
+
 TEST(Management, HasTheHeaderThatPtp4lWants) {
   ManagementMessage question = Reply(ManagementQuestion{ManagementId::kPortDataSet});
   question.sdo.major = 1;

@@ -106,6 +106,11 @@ class Lab {
     CarryOut(actions);
     Settle();
   }
+  void TellKernelClock() {
+    Actions actions;
+    engine_->OnKernelClock(plan_.kernel, Mono(), actions);
+    CarryOut(actions);
+  }
   void SetPortState(ptp::PortState state) {
     ptp4l.ports[0].state = state;
     Deliver(ptp4l.PushPort(0));
@@ -466,12 +471,16 @@ TEST(Companion, PublishesNothingFromAPhcThatHoldsUtc) {
                  .synchronized = true,
                  .max_error = TimeDelta::FromMillis(5)};
   Lab lab(plan);
+  lab.RunFor(absl::Seconds(2));
+  lab.TellKernelClock();
   lab.RunFor(absl::Seconds(120));
   EXPECT_THAT(lab.samples, IsEmpty());
   EXPECT_EQ(lab.engine().withheld(), WithholdReason::kUtcOffsetContested);
 
   plan.phc_holds_utc = false;
   Lab honest(plan);
+  honest.RunFor(absl::Seconds(2));
+  honest.TellKernelClock();
   EXPECT_TRUE(PublishesSoon(honest, absl::Seconds(60)))
       << testing::PrintToString(honest.log);
 }
@@ -484,6 +493,8 @@ TEST(Companion, RefusesAnArbitraryTimescaleUnlessTold) {
     plan.kernel = {.synchronized = true, .max_error = TimeDelta::FromMillis(5)};
     Lab lab(plan);
     lab.ptp4l.properties.flags = {};
+    lab.RunFor(absl::Seconds(2));
+    lab.TellKernelClock();
     const bool published = PublishesSoon(lab, absl::Seconds(60));
     EXPECT_EQ(published, arbitrary == ArbitraryTimescale::kUtc);
     if (published) {
@@ -491,6 +502,27 @@ TEST(Companion, RefusesAnArbitraryTimescaleUnlessTold) {
     } else {
       EXPECT_EQ(lab.engine().withheld(), WithholdReason::kTimescaleArbitrary);
     }
+  }
+}
+
+// With software stamps ptp4l sets it, by the same grandmaster's word.
+TEST(Companion, TakesTheSystemClockForAWitnessOnlyIfPtp4lDoesNotSetIt) {
+  for (const bool hardware : {true, false}) {
+    Plan plan;
+    plan.hardware = hardware;
+    plan.kernel = {.tai_offset = kTaiMinusUtc,
+                   .synchronized = true,
+                   .max_error = TimeDelta::FromMillis(5)};
+    Lab lab(plan);
+    lab.RunFor(absl::Seconds(5));
+    lab.TellKernelClock();
+    lab.RunFor(absl::Seconds(60));
+    ASSERT_THAT(lab.samples, Not(IsEmpty()));
+    bool kernel = false;
+    for (const auto& claim : lab.engine().Status(MonoTime()).utc.claims) {
+      kernel = kernel || claim.source == "kernel" || claim.source == "system-clock";
+    }
+    EXPECT_EQ(kernel, hardware);
   }
 }
 
