@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "bridge/base/status_macros.h"
+#include "bridge/os/client_port.h"
 #include "bridge/os/clocks.h"
+#include "bridge/os/companion_port.h"
 #include "bridge/os/hardware.h"
 #include "bridge/os/signals.h"
 #include "bridge/time/waiting.h"
@@ -23,31 +25,57 @@ absl::Status CheckLeapFile(const std::string& path) {
                                    "utc.leap_file = \"\" to do without one"));
 }
 
-}  // namespace
+using Ports = std::vector<std::unique_ptr<Port>>;
 
-absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
-    const Config& config, const std::string& version,
-    const std::vector<std::unique_ptr<TraceFile>>& records) {
-  std::vector<Config> configs = PortConfigs(config);
+uint16_t Number(size_t port) { return static_cast<uint16_t>(port + 1); }
+
+absl::StatusOr<Ports> OpenClients(std::vector<Config> configs,
+                                  const std::vector<PortSurroundings>& surroundings) {
   // Before anything is touched.
   for (const Config& port : configs) {
     RETURN_IF_ERROR(ReadInterface(port.ptp.interface).status());
   }
-  RETURN_IF_ERROR(CheckLeapFile(config.utc.leap_file));
   std::vector<Hardware> hardware;
   for (Config& port : configs) {
     ASSIGN_OR_RETURN(hardware.emplace_back(), FindHardware(port));
   }
   ShareClocks(configs, hardware);
-
-  std::unique_ptr<ClientLoop> loop(new ClientLoop(config, version));
+  Ports ports;
   for (size_t i = 0; i < configs.size(); ++i) {
-    ASSIGN_OR_RETURN(
-        auto port, ClientPort::Open(configs[i], static_cast<uint16_t>(i + 1),
-                                    std::move(hardware[i]), version, loop->fed_marker_,
-                                    i < records.size() ? records[i].get() : nullptr));
-    loop->ports_.push_back(std::move(port));
+    ASSIGN_OR_RETURN(ports.emplace_back(),
+                     ClientPort::Open(configs[i], Number(i), std::move(hardware[i]),
+                                      surroundings[i]));
   }
+  return ports;
+}
+
+absl::StatusOr<Ports> OpenCompanions(
+    const std::vector<Config>& configs,
+    const std::vector<PortSurroundings>& surroundings) {
+  Ports ports;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    ASSIGN_OR_RETURN(ports.emplace_back(),
+                     CompanionPort::Open(configs[i], Number(i), surroundings[i]));
+  }
+  return ports;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
+    const Config& config, const std::string& version,
+    const std::vector<std::unique_ptr<TraceFile>>& records) {
+  RETURN_IF_ERROR(CheckLeapFile(config.utc.leap_file));
+  std::unique_ptr<ClientLoop> loop(new ClientLoop(config, version));
+  const std::vector<Config> configs = PortConfigs(config);
+  std::vector<PortSurroundings> surroundings;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    surroundings.push_back(
+        {version, loop->fed_marker_, i < records.size() ? records[i].get() : nullptr});
+  }
+  ASSIGN_OR_RETURN(loop->ports_, config.role == Role::kCompanion
+                                     ? OpenCompanions(configs, surroundings)
+                                     : OpenClients(configs, surroundings));
   if (!config.utc.leap_file.empty()) loop->leap_file_.emplace(config.utc.leap_file);
   loop->OpenStatus(config);
   return loop;

@@ -14,10 +14,10 @@
 
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
-#include "bridge/os/client_port.h"
 #include "bridge/os/fed_marker.h"
 #include "bridge/os/leap_file.h"
 #include "bridge/os/log_writer.h"
+#include "bridge/os/port.h"
 #include "bridge/os/status_server.h"
 #include "bridge/os/trace_file.h"
 
@@ -50,7 +50,7 @@ class ClientLoop {
   std::unique_ptr<StatusServer> status_;  // Null when it could not be opened.
   std::optional<LeapFile> leap_file_;
   FedMarker fed_marker_;
-  std::vector<std::unique_ptr<ClientPort>> ports_;
+  std::vector<std::unique_ptr<Port>> ports_;
 
   std::vector<pollfd> polled_;
   size_t status_fds_ = 0;  // From here on, those of the status socket.

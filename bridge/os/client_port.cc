@@ -23,13 +23,6 @@ ptp::PortIdentity IdentityOf(const InterfaceInfo& interface, uint16_t number) {
   return {ptp::ClockIdentity::FromMac(interface.mac), number};
 }
 
-// Only spreads the times of requests: any number will do that differs between
-// hosts and starts.
-uint64_t Seed(ptp::PortIdentity identity) {
-  return (identity.clock.value + identity.port) ^
-         static_cast<uint64_t>(MonoNow().Nanos());
-}
-
 PtpTransport::Options TransportOptions(const Config& config) {
   return {.kind = config.ptp.transport,
           .interface = config.ptp.interface,
@@ -42,46 +35,31 @@ PtpTransport::Options TransportOptions(const Config& config) {
 
 absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(
     const Config& config, uint16_t number, Hardware hardware,
-    const std::string& version, FedMarker& fed_marker, TraceFile* record) {
+    const PortSurroundings& surroundings) {
   ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(config.ptp.interface));
   ASSIGN_OR_RETURN(auto transport, PtpTransport::Open(TransportOptions(config)));
-  const ptp::PortIdentity identity = IdentityOf(interface, number);
-  std::unique_ptr<ClientPort> port(new ClientPort(config, identity, Seed(identity),
+  std::unique_ptr<ClientPort> port(new ClientPort(config, IdentityOf(interface, number),
                                                   std::move(hardware),
-                                                  std::move(transport), fed_marker));
-  for (const Config::Shm& shm : config.output.shm) {
-    ASSIGN_OR_RETURN(auto sink, ShmSink::Attach(shm.unit, shm.mode));
-    port->fed_before_ |= sink->fed_before();
-    port->shm_.push_back(std::move(sink));
-  }
-  for (const Config::Sock& sock : config.output.sock) {
-    ASSIGN_OR_RETURN(auto sink, SockSink::Open(sock.path));
-    port->sock_.push_back(std::move(sink));
-  }
+                                                  std::move(transport), surroundings));
+  RETURN_IF_ERROR(port->OpenOutputs());
   for (const LogLine& line : std::exchange(port->hardware_.news, {})) {
     port->log_.Write(line);
   }
   port->WarnOfInterface();
-  if (record != nullptr) port->Record(record, version);
   return port;
 }
 
-ClientPort::ClientPort(const Config& config, ptp::PortIdentity identity, uint64_t seed,
+ClientPort::ClientPort(const Config& config, ptp::PortIdentity identity,
                        Hardware hardware, std::unique_ptr<PtpTransport> transport,
-                       FedMarker& fed_marker)
-    : config_(config),
+                       const PortSurroundings& surroundings)
+    : Port(config, identity, surroundings),
       hardware_(std::move(hardware)),
       link_(config.ptp.interface),
-      transport_(std::move(transport)),
-      fed_marker_(fed_marker),
-      engine_(config, identity, seed) {}
+      transport_(std::move(transport)) {}
 
 ClientPort::~ClientPort() {
-  engine_.Stop(MonoNow(), actions_);
-  CarryOut(MonoNow());
+  Finish();
   RememberFrequency(MonoNow());
-  if (recorder_) recorder_->End();
-  if (record_) record_->Flush();
 }
 
 // What will keep samples from coming although nothing fails.
@@ -102,17 +80,6 @@ void ClientPort::WarnOfInterface() const {
                                                  " has no address yet: requests "
                                                  "cannot be sent until it has")});
   }
-}
-
-void ClientPort::Record(TraceFile* file, const std::string& version) {
-  record_ = file;
-  recorder_.emplace([file](absl::string_view line) { file->Write(line); }, version);
-  engine_.set_recorder(&*recorder_);
-}
-
-void ClientPort::Warn(std::string text, MonoTime now) {
-  if (!error_log_.Allow(now.SinceEpoch().SecondsDouble())) return;
-  log_.Write({Severity::kWarning, std::move(text)});
 }
 
 void ClientPort::Start(MonoTime now) {
@@ -174,10 +141,7 @@ void ClientPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
 }
 
 void ClientPort::AfterTurn(MonoTime now) {
-  if (const auto deadline = engine_.Deadline(); deadline && now >= *deadline) {
-    engine_.OnTime(now, actions_);
-    CarryOut(now);
-  }
+  Port::AfterTurn(now);
   // On most interfaces the stamp of what was just sent is there already.
   if (std::exchange(sent_event_, false)) ReadTransmitted(now);
 }
@@ -263,13 +227,7 @@ void ClientPort::Reopen(MonoTime now) {
 }
 
 void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) {
-  if (record_) record_->Flush();
-  if (kernel) {
-    KernelClock clock = *kernel;
-    clock.may_be_ours = fed_before_;
-    engine_.OnKernelClock(clock, now, actions_);
-    CarryOut(now);
-  }
+  Port::OncePerSecond(kernel, now);
   if (link_.fd() < 0) OnLinkEvent(link_.Refresh(), now);
   if (hardware_.present()) LookAfterHardware(now);
   if (!Ready() && link_.info()) {  // It could not be opened when it came back.
@@ -318,16 +276,6 @@ void ClientPort::FollowDial(MonoTime now) {
   CarryOut(now);
 }
 
-void ClientPort::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now) {
-  engine_.OnLeapFile(table, now, actions_);
-  CarryOut(now);
-}
-
-void ClientPort::OnResume(MonoTime now) {
-  engine_.OnResume(now, actions_);
-  CarryOut(now);
-}
-
 // ---- Actions.
 
 ClockReading ClientPort::ReadClocks(MonoTime now) {
@@ -360,40 +308,6 @@ void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
   engine_.OnPhcAdjusted({*applied, before + (after - before).Half()}, now, actions_);
 }
 
-void ClientPort::CarryOut(MonoTime now) {
-  bool fed = false;
-  // Actions that follow from answers are appended while we walk.
-  for (size_t i = 0; i < actions_.size(); ++i) {
-    if (const auto* send = std::get_if<SendMessage>(&actions_[i])) {
-      Send(*send, now);
-    } else if (std::holds_alternative<ReadCrossTimestamp>(actions_[i])) {
-      engine_.OnCrossTimestamp(ReadClocks(now), now, actions_);
-    } else if (const auto* adjust = std::get_if<AdjustPhc>(&actions_[i])) {
-      Adjust(PhcCommand(adjust->command), now);
-    } else if (const auto* publish = std::get_if<Publish>(&actions_[i])) {
-      SinkOf(publish->output).Publish(publish->sample);
-      fed = true;
-    } else if (const auto* withdraw = std::get_if<Withdraw>(&actions_[i])) {
-      SinkOf(withdraw->output).Withdraw();
-    } else if (const auto* line = std::get_if<WriteLog>(&actions_[i])) {
-      log_.Write(line->line);
-    }
-  }
-  actions_.clear();
-  if (!fed) return;
-  fed_marker_.Set();
-  TellNews();
-  // Somebody may have stepped the system clock between the reading and the store:
-  // then what stands there now is withdrawn at once.
-  engine_.OnPair(ReadPair(), now, actions_);
-  CarryOut(now);
-}
-
-SampleSink& ClientPort::SinkOf(size_t output) {
-  if (output < shm_.size()) return *shm_[output];
-  return *sock_[output - shm_.size()];
-}
-
 void ClientPort::Send(const ptp::Send& message, MonoTime now) {
   if (!transport_) return;
   const absl::Status sent = transport_->Send(message);
@@ -401,32 +315,8 @@ void ClientPort::Send(const ptp::Send& message, MonoTime now) {
   if (!sent.ok()) Warn(std::string(sent.message()), now);
 }
 
-void ClientPort::TellNews() {
-  for (const auto& sink : shm_) {
-    if (const auto line = sink->TakeNews()) log_.Write(*line);
-  }
-  for (const auto& sink : sock_) {
-    if (const auto line = sink->TakeNews()) log_.Write(*line);
-  }
-}
-
-void ClientPort::DescribePhc(StatusReport::Phc& report) const {
-  const PhcDevice& phc = *hardware_.phc;
-  report.reading = PhcMethodName(phc.method());
-  report.clock_name = phc.clock_name();
-  if (phc.cost() < absl::InfiniteDuration()) {
-    report.cost_ns = absl::ToDoubleNanoseconds(phc.cost());
-  }
-  for (const Quirk& quirk : hardware_.quirks) {
-    report.quirks.push_back({quirk.name, quirk.sentence});
-  }
-}
-
 StatusReport ClientPort::Report(MonoTime now) const {
-  StatusReport report = engine_.Status(now);
-  for (size_t i = 0; i < sock_.size(); ++i) {
-    report.outputs[shm_.size() + i].connected = sock_[i]->connected();
-  }
+  StatusReport report = Port::Report(now);
   const auto count = [&report](const char* name, uint64_t value) {
     report.counters.emplace_back(name, value);
   };
@@ -443,7 +333,10 @@ StatusReport ClientPort::Report(MonoTime now) const {
     count("tx_stamps_unknown", counters.tx_stamps_unknown);
   }
   if (hardware_.present()) {
-    DescribePhc(*report.phc);
+    DescribePhc(*hardware_.phc, *report.phc);
+    for (const Quirk& quirk : hardware_.quirks) {
+      report.phc->quirks.push_back({quirk.name, quirk.sentence});
+    }
     count("phc_read_errors", hardware_.phc->read_errors());
     count("phc_dialled_by_others", dialled_by_others_);
     count("stamps_switched_on_again", stamps_switched_on_again_);

@@ -1,11 +1,8 @@
 // bridge/os/client_port.h
 //
-// One PTP port of the daemon with all that it owns in the kernel: its interface, its
-// sockets, the PHC, its outputs, and the engine whose actions it carries out. The
-// loop (client_loop.h) tells it what poll(2) said and what time it is.
+// A port that hears PTP itself, with all that it owns in the kernel: its interface, its
+// sockets, the PHC.
 #pragma once
-
-#include <poll.h>
 
 #include <array>
 #include <memory>
@@ -14,56 +11,34 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "bridge/config/config.h"
-#include "bridge/engine/client_engine.h"
-#include "bridge/os/fed_marker.h"
 #include "bridge/os/hardware.h"
 #include "bridge/os/interface.h"
-#include "bridge/os/log_writer.h"
-#include "bridge/os/shm_sink.h"
-#include "bridge/os/sock_sink.h"
-#include "bridge/os/trace_file.h"
+#include "bridge/os/port.h"
 #include "bridge/os/transport.h"
 
 namespace bridge::os {
 
-class ClientPort {
+class ClientPort final : public Port {
  public:
   // Opens everything; an error says what is wrong and what would be right, and
-  // nothing has been published or withdrawn then. `number` is its portNumber. The
-  // marker and `record`, which may be null, outlive the port.
+  // nothing has been published or withdrawn then. `number` is its portNumber.
   static absl::StatusOr<std::unique_ptr<ClientPort>> Open(
       const Config& config, uint16_t number, Hardware hardware,
-      const std::string& version, FedMarker& fed_marker, TraceFile* record);
+      const PortSurroundings& surroundings);
   // Withdraws every sample.
-  ~ClientPort();
+  ~ClientPort() override;
 
-  // Whether one of its outputs was fed since boot. SetFed: one of any port.
-  bool fed_before() const { return fed_before_; }
-  void SetFed(bool fed) { fed_before_ = fed; }
-
-  // Before the first turn.
-  void Start(MonoTime now);
-
-  // A turn: AppendPollFds, poll(2), OnPolled with what became of them, then, for
-  // every port, AfterTurn.
-  void AppendPollFds(std::vector<pollfd>& polled);
-  void OnPolled(const std::vector<pollfd>& polled, MonoTime now);
-  void AfterTurn(MonoTime now);
-  std::optional<MonoTime> Deadline() const { return engine_.Deadline(); }
-
-  // ---- What the loop knows and tells every port.
-  void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now);
-  void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now);
-  void OnResume(MonoTime now);
-
-  StatusReport Report(MonoTime now) const;
-  const Config& config() const { return config_; }
+  void Start(MonoTime now) override;
+  void AppendPollFds(std::vector<pollfd>& polled) override;
+  void OnPolled(const std::vector<pollfd>& polled, MonoTime now) override;
+  void AfterTurn(MonoTime now) override;
+  void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) override;
+  StatusReport Report(MonoTime now) const override;
 
  private:
-  ClientPort(const Config& config, ptp::PortIdentity identity, uint64_t seed,
-             Hardware hardware, std::unique_ptr<PtpTransport> transport,
-             FedMarker& fed_marker);
+  ClientPort(const Config& config, ptp::PortIdentity identity, Hardware hardware,
+             std::unique_ptr<PtpTransport> transport,
+             const PortSurroundings& surroundings);
 
   // Where somebody's descriptors stand among those polled.
   struct PolledRange {
@@ -71,9 +46,7 @@ class ClientPort {
     size_t count = 0;
   };
 
-  void Record(TraceFile* file, const std::string& version);
   void WarnOfInterface() const;
-  void Warn(std::string text, MonoTime now);
   void ReadFrames(bool errors, MonoTime now);
   void ReadTransmitted(MonoTime now);
   void OnLinkEvent(std::optional<LinkEvent> event, MonoTime now);
@@ -83,30 +56,15 @@ class ClientPort {
   void FollowDial(MonoTime now);
   std::optional<SetPhcFrequency> RememberedFrequency(MonoTime now);
   void RememberFrequency(MonoTime now);
-  ClockReading ReadClocks(MonoTime now);
-  void Adjust(const PhcCommand& command, MonoTime now);
-  void CarryOut(MonoTime now);
-  void Send(const ptp::Send& message, MonoTime now);
-  SampleSink& SinkOf(size_t output);
-  void TellNews();
-  void DescribePhc(StatusReport::Phc& report) const;
+  ClockReading ReadClocks(MonoTime now) override;
+  void Adjust(const PhcCommand& command, MonoTime now) override;
+  void Send(const ptp::Send& message, MonoTime now) override;
 
-  const Config config_;
-  LogWriter log_;
-  LogLimit error_log_{5};
   Hardware hardware_;
   bool hardware_lost_ = false;  // Its PHC is gone: waiting for one.
   LinkMonitor link_;
   std::unique_ptr<PtpTransport> transport_;  // Null while the interface is gone.
-  std::vector<std::unique_ptr<ShmSink>> shm_;
-  std::vector<std::unique_ptr<SockSink>> sock_;
-  FedMarker& fed_marker_;
-  bool fed_before_ = false;
-  std::optional<TraceWriter> recorder_;
-  TraceFile* record_ = nullptr;
-  ClientEngine engine_;
 
-  Actions actions_;
   PolledRange transport_fds_;
   PolledRange link_fds_;
   std::array<uint8_t, PtpTransport::kBufferSize> buffer_;

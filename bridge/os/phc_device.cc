@@ -95,9 +95,11 @@ const char* AdviceFor(int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PhcDevice>> PhcDevice::Open(const std::string& device) {
-  FileDescriptor fd(open(device.c_str(), O_RDWR | O_CLOEXEC));
-  const bool writable = fd.ok();
+absl::StatusOr<std::unique_ptr<PhcDevice>> PhcDevice::Open(const std::string& device,
+                                                           Access access) {
+  const int wanted = access == Access::kReadWrite ? O_RDWR : O_RDONLY;
+  FileDescriptor fd(open(device.c_str(), wanted | O_CLOEXEC));
+  const bool writable = fd.ok() && access == Access::kReadWrite;
   if (!fd.ok() && (errno == EACCES || errno == EPERM || errno == EROFS)) {
     fd = FileDescriptor(open(device.c_str(), O_RDONLY | O_CLOEXEC));
   }

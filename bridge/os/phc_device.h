@@ -30,8 +30,11 @@ class PhcDevice {
  public:
   enum class Method { kPrecise, kExtended, kBasic };
 
-  // Opened for writing, or for reading only where that is not allowed.
-  static absl::StatusOr<std::unique_ptr<PhcDevice>> Open(const std::string& device);
+  enum class Access { kRead, kReadWrite };
+
+  // Opened for writing, if that is wanted, or for reading only where it is not allowed.
+  static absl::StatusOr<std::unique_ptr<PhcDevice>> Open(
+      const std::string& device, Access access = Access::kReadWrite);
 
   // The PHC and CLOCK_REALTIME at one instant. EBUSY, ETIMEDOUT and the like are
   // errors of this reading; kNotFound (ENODEV): the device is gone, open it anew;

@@ -1,0 +1,211 @@
+#include "bridge/os/companion_port.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bridge/base/status_macros.h"
+#include "bridge/os/clocks.h"
+#include "bridge/os/hardware_stamps.h"
+
+namespace bridge::os {
+namespace {
+
+constexpr int kMostDatagramsAtOnce = 32;
+
+// Who asks. ptp4l keeps a subscription for each identity, so it has to be nobody
+// else's: "refc", and what no other process starts with.
+ptp::PortIdentity OwnIdentity(uint16_t number) {
+  const auto unique = static_cast<uint32_t>(getpid()) * 2'654'435'761u ^
+                      static_cast<uint32_t>(MonoNow().Nanos());
+  return {{uint64_t{0x72656663} << 32 | unique}, number};
+}
+
+// ptp4l's clock is ptp4l's to steer.
+Config OnlyObserving(Config config) {
+  config.phc.mode = PhcMode::kObserve;
+  return config;
+}
+
+ManagementClient::Options ClientOptions(const Config& config, uint16_t number) {
+  return {
+      .server = config.companion.socket,
+      .fallback_directory = std::filesystem::path(config.status.socket).parent_path(),
+      .clock_is_known = !config.ptp.interface.empty() || config.phc.device != "auto" ||
+                        config.ptp.timestamping == Timestamping::kSoftware,
+      .number = number};
+}
+
+// The PHC that stamps with, as "/dev/ptp0".
+absl::StatusOr<std::string> DeviceOf(const UseClock& clock, const Config& config) {
+  if (config.phc.device != "auto") return config.phc.device;
+  if (clock.phc_index) return absl::StrCat("/dev/ptp", *clock.phc_index);
+  const std::string& interface =
+      clock.interface.empty() ? config.ptp.interface : clock.interface;
+  if (interface.empty()) {
+    return absl::FailedPreconditionError(
+        "ptp4l's read-only socket does not tell which clock it stamps with: set "
+        "ptp.interface or phc.device");
+  }
+  ASSIGN_OR_RETURN(const HardwareStamps stamps, ReadHardwareStamps(interface));
+  if (stamps.phc_index < 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(interface, " has no clock of its own: set phc.device"));
+  }
+  return absl::StrCat("/dev/ptp", stamps.phc_index);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CompanionPort>> CompanionPort::Open(
+    const Config& config, uint16_t number, const PortSurroundings& surroundings) {
+  std::unique_ptr<CompanionPort> port(new CompanionPort(config, number, surroundings));
+  RETURN_IF_ERROR(port->OpenOutputs());
+  return port;
+}
+
+CompanionPort::CompanionPort(const Config& config, uint16_t number,
+                             const PortSurroundings& surroundings)
+    : Port(OnlyObserving(config), OwnIdentity(number), surroundings),
+      client_(ClientOptions(config, number)) {}
+
+void CompanionPort::Start(MonoTime now) {
+  engine_.OnPair(ReadPair(), now, actions_);
+  CarryOut(now);
+  LookAfterSocket(now);
+}
+
+// ---- A turn.
+
+void CompanionPort::AppendPollFds(std::vector<pollfd>& polled) {
+  polled_at_.reset();
+  if (!client_.open()) return;
+  polled_at_ = polled.size();
+  polled.push_back({client_.fd(), POLLIN, 0});
+}
+
+void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
+  if (!polled_at_ || polled[*polled_at_].revents == 0) return;
+  if (phc_ == nullptr) {
+    engine_.OnPair(ReadPair(), now, actions_);
+    CarryOut(now);
+  } else {
+    FollowDial(now);  // ptp4l tells what it measured right after it has steered.
+  }
+  for (int i = 0; client_.open() && i < kMostDatagramsAtOnce; ++i) {
+    const auto datagram = client_.Receive();
+    if (!datagram) break;
+    engine_.OnManagement(*datagram, now, actions_);
+    CarryOut(now);
+  }
+}
+
+void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
+                                  MonoTime now) {
+  Port::OncePerSecond(kernel, now);
+  LookAfterSocket(now);
+  if (clock_.stamps != StampKind::kHardware) return;
+  if (phc_ == nullptr) OpenPhc(now);
+  FollowDial(now);
+}
+
+// ---- ptp4l comes and goes.
+
+void CompanionPort::LookAfterSocket(MonoTime now) {
+  if (client_.open() && !client_.IsCurrent()) {
+    LoseSocket(now);
+    CarryOut(now);
+  }
+  if (client_.open()) return;
+  if (const absl::Status opened = client_.Open(); !opened.ok()) {
+    const std::string refusal(opened.message());
+    if (refusal != last_refusal_) log_.Write({Severity::kWarning, refusal});
+    last_refusal_ = refusal;
+    return;
+  }
+  last_refusal_.clear();
+  ++sockets_opened_;
+  log_.Write({Severity::kNotice, absl::StrCat("asking ptp4l at ", client_.server())});
+  engine_.OnManagementSocket(client_.kind(), now, actions_);
+  CarryOut(now);
+}
+
+void CompanionPort::LoseSocket(MonoTime now) {
+  log_.Write({Severity::kWarning, absl::StrCat("the ptp4l at ", client_.server(),
+                                               " is gone: waiting for another")});
+  client_.Close();
+  engine_.OnManagementSocket(ManagementSocket::kClosed, now, actions_);
+}
+
+// ---- Actions.
+
+void CompanionPort::Ask(const SendManagement& question, MonoTime now) {
+  if (!client_.open()) return;
+  const absl::Status sent = client_.Send(question.octets);
+  if (sent.ok()) return;
+  if (absl::IsUnavailable(sent)) return LoseSocket(now);
+  Warn(std::string(sent.message()), now);
+}
+
+void CompanionPort::Use(const UseClock& clock, MonoTime now) {
+  clock_ = clock;
+  phc_.reset();
+  if (clock.stamps == StampKind::kHardware) OpenPhc(now);
+}
+
+void CompanionPort::OpenPhc(MonoTime now) {
+  const auto device = DeviceOf(clock_, config_);
+  if (!device.ok()) return Warn(std::string(device.status().message()), now);
+  auto opened = PhcDevice::Open(*device, PhcDevice::Access::kRead);
+  if (!opened.ok()) return Warn(std::string(opened.status().message()), now);
+  phc_ = *std::move(opened);
+  dialled_.reset();
+  log_.Write(
+      {Severity::kNotice, absl::StrCat("ptp4l's time stamps are of ", *device, " (",
+                                       phc_->clock_name(), "), which is only read")});
+  if (clock_.phc_index && phc_->index() >= 0 && phc_->index() != *clock_.phc_index) {
+    log_.Write({Severity::kWarning,
+                absl::StrCat("phc.device is ", *device, ", but ptp4l stamps with ",
+                             "/dev/ptp", *clock_.phc_index)});
+  }
+}
+
+// ptp4l steers the PHC, and what it has dialled is undone in what is measured.
+void CompanionPort::FollowDial(MonoTime now) {
+  if (phc_ == nullptr) return;
+  const auto dialled = phc_->ReadFrequency();
+  if (!dialled.ok()) return;
+  if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;
+  dialled_ = *dialled;
+  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
+  CarryOut(now);
+}
+
+ClockReading CompanionPort::ReadClocks(MonoTime now) {
+  std::optional<CrossTimestamp<Phc>> phc;
+  if (phc_ != nullptr) {
+    const auto read = phc_->Read();
+    if (read.ok()) {
+      phc = *read;
+    } else {
+      Warn(std::string(read.status().message()), now);
+      if (absl::IsNotFound(read.status()))
+        phc_.reset();  // Opened anew when it is back.
+    }
+  }
+  return {ReadPair(), phc};
+}
+
+StatusReport CompanionPort::Report(MonoTime now) const {
+  StatusReport report = Port::Report(now);
+  report.counters.emplace_back("management_sockets_opened", sockets_opened_);
+  if (phc_ != nullptr && report.phc) {
+    DescribePhc(*phc_, *report.phc);
+    report.counters.emplace_back("phc_read_errors", phc_->read_errors());
+  }
+  return report;
+}
+
+}  // namespace bridge::os
