@@ -12,6 +12,7 @@ std::vector<Config> PortConfigs(const Config& config) {
     one.ports.clear();
     one.ptp = port.ptp;
     one.phc = port.phc;
+    one.companion = port.companion;
     one.output.shm = port.shm;
     one.output.sock = port.sock;
     configs.push_back(std::move(one));

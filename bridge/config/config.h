@@ -77,15 +77,16 @@ struct Config {
     std::vector<Sock> sock;
   } output;
 
-  // A [[port]] table: another place to hear PTP, with [ptp] and [phc] as far as the
-  // table does not override them, and outputs of its own.
+  // A [[port]] table: another place to hear PTP, or another ptp4l, with [ptp], [phc]
+  // and [companion] as far as the table does not override them, and outputs of its own.
   struct Port {
     Ptp ptp;
     Phc phc;
+    Companion companion;
     std::vector<Shm> shm;
     std::vector<Sock> sock;
   };
-  // Empty: the one port of `ptp`, `phc` and `output`. Otherwise `ptp` and `phc` are
+  // Empty: the one port of `ptp`, `phc` and `output`. Otherwise `ptp` and the like are
   // the ports' defaults, and `output.shm` and `output.sock` are empty.
   std::vector<Port> ports;
 

@@ -204,6 +204,7 @@ class Loader {
       }
       CheckInterface(file_);
     }
+    CheckRole();
     CheckOutputs();
     if (!errors_.empty()) return SortedErrors();
     return Finished();
@@ -220,6 +221,9 @@ class Loader {
   void ReadPorts(const toml::node& node);
 
   void CheckInterface(const Scope& scope);
+  void CheckRole();
+  void CheckMeaning(const Scope& scope);
+  void CheckSocket(const Scope& port, const Scope* earlier);
   void CheckPin();
   void CheckOutputs();
   void CheckUnits(const Scope& scope, std::set<int>& units);
@@ -282,9 +286,9 @@ Place Loader::At(size_t octet) const {
 Config Loader::Finished() {
   for (Scope& port : ports_) {
     Config& config = port.config;
-    file_.config.ports.push_back({std::move(config.ptp), std::move(config.phc),
-                                  std::move(config.output.shm),
-                                  std::move(config.output.sock)});
+    file_.config.ports.push_back(
+        {std::move(config.ptp), std::move(config.phc), std::move(config.companion),
+         std::move(config.output.shm), std::move(config.output.sock)});
   }
   return std::move(file_.config);
 }
@@ -412,19 +416,17 @@ void Loader::ReadPorts(const toml::node& node) {
     return Add(At(node.source()), "port is a list of tables",
                "[[port]], once for each interface or domain");
   }
-  if (file_.config.role == Role::kCompanion) {
-    return Add(At(tables->front().source()), "a companion has no [[port]]",
-               "one refclockd, with a file of its own, for each ptp4l");
-  }
   for (const toml::node& table : *tables) {
     Scope& port = ports_.emplace_back();
     port.config.ptp = file_.config.ptp;
     port.config.phc = file_.config.phc;
+    port.config.companion = file_.config.companion;
     port.head = At(table.source());
     ReadTable(*table.as_table(), "port", port);
     // What is wrong with a default has been said.
     if (file_.Failed("ptp.")) port.failed.insert("ptp.");
     if (file_.Failed("phc.")) port.failed.insert("phc.");
+    if (file_.Failed("companion.")) port.failed.insert("companion.");
   }
 }
 
@@ -441,6 +443,49 @@ void Loader::CheckInterface(const Scope& scope) {
                    port ? "" : " is given"),
       port ? "interface = \"eth0\", in it or, for all, in [ptp]"
            : "interface = \"eth0\" in [ptp] (ptp.interface), or --interface=eth0");
+}
+
+void Loader::CheckRole() {
+  if (file_.Failed("role")) return;
+  CheckMeaning(file_);
+  for (const Scope& port : ports_) CheckMeaning(port);
+}
+
+void Loader::CheckMeaning(const Scope& scope) {
+  const Role role = file_.config.role;
+  for (const Option& option : Options()) {
+    // What a port has from the file has been said of the file.
+    if (MattersTo(role, option) || scope.places.count(option.key) == 0 ||
+        scope.Failed(option.key) || option.get(scope.config) == option.Default()) {
+      continue;
+    }
+    const absl::string_view leaf =
+        absl::string_view(option.key).substr(Section(option.key).size() + 1);
+    if (role == Role::kCompanion) {
+      Add(scope.Of(option.key), absl::StrCat(leaf, " has no effect in a companion"),
+          "leave it out; it is ptp4l's, and ptp4l.conf says it");
+    } else {
+      Add(scope.Of(option.key),
+          absl::StrCat(leaf, " has no effect without role = \"companion\""),
+          "role = \"companion\", or no [companion]");
+    }
+  }
+}
+
+// With one socket for each port it is clear whose ptp4l is whose.
+void Loader::CheckSocket(const Scope& port, const Scope* earlier) {
+  const auto failed = [](const Scope& scope) { return scope.Failed("companion."); };
+  const std::string& socket = port.config.companion.socket;
+  if (failed(port) || (earlier && failed(*earlier))) return;
+  if (!earlier && socket == "auto") {
+    Add(port.Of("companion.socket"), "which ptp4l is this port's?",
+        "[port.companion] with socket = \"/var/run/...\", for each");
+  } else if (earlier && socket != "auto" &&
+             socket == earlier->config.companion.socket) {
+    Add(port.Of("companion.socket"),
+        absl::StrCat("socket \"", socket, "\" is given twice"),
+        "a companion has one port for each ptp4l");
+  }
 }
 
 void Loader::CheckPin() {
@@ -515,12 +560,16 @@ void Loader::CheckPorts() {
       Add(port.head, "this port has no output",
           "[[port.output.shm]] with unit = 3, or [[port.output.sock]], below it");
     }
+    if (file_.config.role == Role::kCompanion && ports_.size() > 1) {
+      CheckSocket(port, nullptr);
+    }
     for (size_t j = 0; j < i; ++j) CheckPair(port, ports_[j]);
   }
   CheckSetsReachPorts();
 }
 
 void Loader::CheckPair(const Scope& port, const Scope& earlier) {
+  if (file_.config.role == Role::kCompanion) return CheckSocket(port, &earlier);
   if (port.Failed("ptp.") || earlier.Failed("ptp.")) return;
   const Config& a = port.config;
   const Config& b = earlier.config;
@@ -568,8 +617,9 @@ std::string OutputsText(const Config& config) {
 }
 
 std::string PortText(const Config& config) {
-  return absl::StrCat(config.ptp.interface, " domain ", config.ptp.domain, ", ",
-                      OutputsText(config));
+  return absl::StrCat(
+      config.role == Role::kCompanion ? config.companion.socket : config.ptp.interface,
+      " domain ", config.ptp.domain, ", ", OutputsText(config));
 }
 
 }  // namespace

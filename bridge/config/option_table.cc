@@ -252,6 +252,12 @@ Option Path(const char* key, size_t longest, const char* help,
       }};
 }
 
+// Of no meaning beside a ptp4l, whose configuration says it.
+constexpr absl::string_view kPtp4lDecides[] = {
+    "ptp.transport",         "ptp.delay",           "ptp.minor_version",
+    "ptp.announce_interval", "ptp.delay_interval",  "ptp.announce_receipt_timeout",
+    "ptp.delay_asymmetry",   "ptp.ingress_latency", "ptp.egress_latency"};
+
 constexpr size_t kLongestSocketPath = 107;  // sun_path without its final zero.
 constexpr size_t kLongestPath = 4095;       // PATH_MAX, likewise.
 
@@ -387,9 +393,7 @@ Problem SetShmMode(const OptionValue& value, Config& config) {
 std::vector<Option> PtpOptions() {
   return {
       {"ptp.interface", "a name",
-       "the interface on which PTP arrives; the one option that must be given, unless "
-       "a "
-       "ptp4l tells it to a companion",
+       "the interface on which PTP arrives; must be given, but for a companion",
        SetInterface,
        [](const Config& c) {
          return c.ptp.interface.empty() ? "" : TomlString(c.ptp.interface);
@@ -593,7 +597,7 @@ const Option* FindOption(absl::string_view key) {
 std::optional<std::string> PortKey(const Option& option) {
   absl::string_view key = option.key;
   if (absl::ConsumePrefix(&key, "ptp.") || absl::StartsWith(key, "phc.") ||
-      IsListSection(Parent(key))) {
+      absl::StartsWith(key, "companion.") || IsListSection(Parent(key))) {
     return absl::StrCat("port.", key);
   }
   return std::nullopt;
@@ -616,10 +620,19 @@ bool IsListSection(absl::string_view key) {
   return key == "output.shm" || key == "output.sock";
 }
 
+bool MattersTo(Role role, const Option& option) {
+  if (role == Role::kCompanion) {
+    return std::find(std::begin(kPtp4lDecides), std::end(kPtp4lDecides),
+                     absl::string_view(option.key)) == std::end(kPtp4lDecides);
+  }
+  return !absl::StartsWith(option.key, "companion.");
+}
+
 constexpr char kExamplePorts[] = R"(
 # More than one interface or domain: a [[port]] table for each, instead of the
 # [[output.*]] tables above. It may have every key of [ptp], which is its default,
-# those of [phc] in [port.phc], and feeds outputs that are its own.
+# those of [phc] in [port.phc], and feeds outputs that are its own. A companion has one
+# for each ptp4l, whose socket it names in [port.companion].
 #
 # [[port]]
 # interface = "eth0"
@@ -640,7 +653,9 @@ constexpr char kExamplePorts[] = R"(
 std::string ExampleFile() {
   std::string text =
       "# /etc/refclockd.toml: every key with its default. Only ptp.interface must be\n"
-      "# given; an empty file and --interface are enough.\n\n";
+      "# given; an empty file and --interface are enough. Beside a ptp4l not even "
+      "that:\n"
+      "# role = \"companion\".\n\n";
   absl::string_view section;
   for (const Option& option : Options()) {
     const std::string value = option.Default();
@@ -678,11 +693,20 @@ std::string OptionHelp() {
       "  More than one interface or domain: one [[port]] table for each, at most ",
       kMostPorts,
       ". It\n"
-      "  may have the keys of [ptp] (interface, domain, ...), those of [phc] in\n"
-      "  [port.phc], and needs outputs of its own, [[port.output.shm]] or\n"
-      "  [[port.output.sock]]; then there is no [[output.shm]] or [[output.sock]].\n"
-      "  [ptp] and [phc] are the ports' defaults; everything else is common to them.\n"
-      "  --set changes those defaults and what is common, not a [[port]] table.\n");
+      "  may have the keys of [ptp] (interface, domain, ...), those of [phc] and\n"
+      "  [companion] in [port.phc] and [port.companion], and needs outputs of its "
+      "own,\n"
+      "  [[port.output.shm]] or [[port.output.sock]]; then there is no [[output.shm]] "
+      "or\n"
+      "  [[output.sock]]. [ptp], [phc] and [companion] are the ports' defaults;\n"
+      "  everything else is common to them. --set changes those defaults and what is\n"
+      "  common, not a [[port]] table.\n"
+      "\n"
+      "  With role = \"companion\" PTP is ptp4l's, and these keep their defaults "
+      "here:\n"
+      "  ",
+      absl::StrJoin(kPtp4lDecides, ", "),
+      ".\n  Its clock is never steered, whatever phc.mode is.\n");
   return text;
 }
 

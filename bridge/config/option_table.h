@@ -57,8 +57,13 @@ std::span<const Option> Options();
 const Option* FindOption(absl::string_view key);
 
 // Where the option stands in a [[port]] table: "port.domain" for ptp.domain,
-// "port.phc.mode", "port.output.shm.unit". Nothing: it is common to all ports.
+// "port.phc.mode", "port.companion.socket", "port.output.shm.unit". Nothing: it is
+// common to all ports.
 std::optional<std::string> PortKey(const Option& option);
+
+// Whether the option means anything in this role. One that does not has to keep its
+// default.
+bool MattersTo(Role role, const Option& option);
 
 // Keys of tables: "ptp", ..., "output.shm", "port.phc". List tables repeat
 // ([[output.shm]], [[port]]).

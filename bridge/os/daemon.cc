@@ -47,15 +47,20 @@ void ApplyRealtime(const Config::Realtime& realtime, const LogWriter& log) {
 
 using Locks = std::map<std::string, InstanceLock>;
 
-std::set<std::string> Interfaces(const Config& config) {
+// What the daemon is the only one at: interfaces, or ptp4ls by their sockets.
+std::set<std::string> Places(const Config& config) {
   std::set<std::string> names;
-  for (const Config& port : PortConfigs(config)) names.insert(port.ptp.interface);
+  for (const Config& port : PortConfigs(config)) {
+    names.insert(config.role == Role::kCompanion
+                     ? absl::StrCat("ptp4l socket ", port.companion.socket)
+                     : port.ptp.interface);
+  }
   return names;
 }
 
-// The locks of all interfaces of `config`, and of no others.
+// The locks of all places of `config`, and of no others.
 absl::Status Lock(const Config& config, Locks& locks) {
-  const std::set<std::string> wanted = Interfaces(config);
+  const std::set<std::string> wanted = Places(config);
   for (const std::string& name : wanted) {
     if (locks.count(name) > 0) continue;
     ASSIGN_OR_RETURN(InstanceLock lock, InstanceLock::Acquire(name));
@@ -117,7 +122,7 @@ int RunDaemon(Config config, const DaemonOptions& options) {
   if (!loop.ok()) return fail(loop.status());
   ApplyRealtime(config.realtime, log);
   log.Write({Severity::kNotice, absl::StrCat("refclockd ", options.version, " on ",
-                                             absl::StrJoin(Interfaces(config), ", "))});
+                                             absl::StrJoin(Places(config), ", "))});
   if (!records->empty()) {
     log.Write({Severity::kNotice, absl::StrCat("recording to ", options.record)});
   }

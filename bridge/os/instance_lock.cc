@@ -19,11 +19,14 @@ struct Address {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
 };
 
-// A leading NUL makes the name abstract. IFNAMSIZ keeps it short.
-Address AddressFor(const std::string& interface) {
+// A leading NUL makes the name abstract.
+Address AddressFor(const std::string& place) {
   Address address;
   address.name.sun_family = AF_UNIX;
-  const std::string name = absl::StrCat("refclockd-", interface).substr(0, 100);
+  std::string name = absl::StrCat("refclockd-", place);
+  // Paths differ in their ends.
+  constexpr size_t kMost = sizeof address.name.sun_path - 1;
+  if (name.size() > kMost) name.erase(0, name.size() - kMost);
   std::memcpy(address.name.sun_path + 1, name.data(), name.size());
   address.size =
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
@@ -45,15 +48,15 @@ std::string HolderOf(const Address& address) {
 
 }  // namespace
 
-absl::StatusOr<InstanceLock> InstanceLock::Acquire(const std::string& interface) {
-  const Address address = AddressFor(interface);
+absl::StatusOr<InstanceLock> InstanceLock::Acquire(const std::string& place) {
+  const Address address = AddressFor(place);
   FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_STREAM, 0);
   if (!fd.ok()) return ErrnoStatus(errno, "cannot open a UNIX socket");
   if (bind(fd.get(), address.get(), address.size) != 0) {
     if (errno != EADDRINUSE) return ErrnoStatus(errno, "cannot take the instance lock");
     return absl::AlreadyExistsError(absl::StrCat("another refclockd runs on ",
-                                                 interface, HolderOf(address),
-                                                 ": one per interface"));
+                                                 place, HolderOf(address),
+                                                 ": one for each"));
   }
   // Nobody accepts: listening only lets a second instance learn who we are.
   listen(fd.get(), 64);

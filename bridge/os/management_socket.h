@@ -4,9 +4,9 @@
 // makes (linuxptp's uds_address and uds_ro_address). What stands in them is the
 // engine's business; only GET and SUBSCRIBE_EVENTS_NP are ever sent.
 //
-//   ManagementClient client({.server = "auto", .fallback_directory =
-//   "/run/refclockd"}); if (client.Open().ok()) client.Send(octets);   // once a
-//   second, until it is if (!client.IsCurrent()) client.Close();       // likewise
+//   ManagementClient client({.server = "auto"});
+//   if (client.Open().ok()) client.Send(octets);   // once a second, until it is
+//   if (!client.IsCurrent()) client.Close();       // likewise
 //
 // Which socket "auto" takes. Where there is a read-only one (linuxptp 4.0 and later) it
 // is enough, and with it nothing here could change ptp4l's settings if it tried. But
@@ -40,10 +40,10 @@ namespace bridge::os {
 class ManagementClient {
  public:
   struct Options {
-    std::string server = "auto";     // Or an absolute path.
-    std::string fallback_directory;  // For our name; "" for none.
-    bool clock_is_known = false;     // "auto" need not ask for it.
-    int number = 1;                  // Which of this process.
+    std::string server = "auto";          // Or an absolute path.
+    std::string fallback_directory = {};  // For our name; "" for none.
+    bool clock_is_known = false;          // "auto" need not ask for it.
+    int number = 1;                       // Which of this process.
   };
 
   explicit ManagementClient(Options options) : options_(std::move(options)) {}

@@ -194,14 +194,42 @@ TEST(LoadConfig, RefusesWhatThisVersionDoesNotDoAndSaysSo) {
   }
 }
 
-TEST(LoadConfig, TakesACompanionWithoutAnInterfaceAndWithoutPorts) {
+TEST(Companion, NeedsNoInterface) {
   const Config config = Good("role = \"companion\"\n");
   EXPECT_EQ(config.role, Role::kCompanion);
   EXPECT_EQ(config.ptp.interface, "");
   EXPECT_EQ(config.companion.socket, "auto");
-  EXPECT_THAT(Errors("role = \"companion\"\n[[port]]\n[[port.output.shm]]\nunit = 3\n"),
-              ElementsAre(AllOf(StartsWith("f.toml:2:1: a companion has no [[port]]"),
-                                HasSubstr("for each ptp4l"))));
+}
+
+TEST(Companion, LeavesToPtp4lWhatIsPtp4ls) {
+  EXPECT_THAT(
+      Errors("role = \"companion\"\n[ptp]\ninterface = \"eth0\"\ntransport = \"udp4\"\n"
+             "delay = \"e2e\"\ndelay_asymmetry = \"1us\"\nmax_clock_class = 7\n"),
+      ElementsAre(
+          AllOf(StartsWith("f.toml:4:13: transport has no effect in a companion"),
+                HasSubstr("ptp4l.conf says it")),
+          StartsWith("f.toml:6:19: delay_asymmetry has no effect")))
+      << "what is at its default, and what has meaning, is taken";
+  EXPECT_THAT(Errors(WithInterface("[companion]\nsocket = \"/run/p\"\n")),
+              ElementsAre(AllOf(HasSubstr("socket has no effect without role"),
+                                HasSubstr("role = \"companion\""))));
+}
+
+TEST(Companion, HasAPortForEachPtp4lBySocket) {
+  constexpr char kHead[] = "role = \"companion\"\n";
+  const auto port = [](const char* socket, int unit) {
+    return absl::StrCat("[[port]]\n[port.companion]\nsocket = \"", socket,
+                        "\"\n[[port.output.shm]]\nunit = ", unit, "\n");
+  };
+  const std::vector<Config> ports =
+      PortConfigs(Good(absl::StrCat(kHead, port("/run/a", 2), port("/run/b", 3))));
+  ASSERT_EQ(ports.size(), 2u);
+  EXPECT_EQ(ports[0].companion.socket, "/run/a");
+  EXPECT_EQ(ports[1].companion.socket, "/run/b");
+  EXPECT_THAT(Errors(absl::StrCat(kHead, port("/run/a", 2), port("/run/a", 3))),
+              ElementsAre(HasSubstr("socket \"/run/a\" is given twice")));
+  EXPECT_THAT(Errors(absl::StrCat(kHead, port("/run/a", 2), port("auto", 3))),
+              ElementsAre(HasSubstr("which ptp4l is this port's?")));
 }
 
 TEST(LoadConfig, ReportsASyntaxErrorOnceAtItsPlace) {
@@ -538,7 +566,7 @@ TEST(Ports, ReportMistakesAtTheirPlaceWithAllOthers) {
                   AllOf(StartsWith("f.toml:9:1: unknown key port.rate"),
                         HasSubstr("output.rate is common to all ports")),
                   StartsWith("f.toml:10:9: delay must be a word"),
-                  HasSubstr("companion.socket is common to all ports"),
+                  HasSubstr("did you mean port.companion.socket?"),
                   HasSubstr("explain options"),
                   StartsWith("f.toml:14:8: mode \"x\" is not known"),
                   HasSubstr("utc is common to all ports: outside of [[port]]"),
@@ -580,7 +608,6 @@ TEST(ConfigText, IsEmptyButForTheOutputsOfADefaultConfiguration) {
 
 TEST(ConfigText, GivesTheSameConfigurationAgain) {
   const Config config = Good(
-      "role = \"companion\"\n[companion]\nsocket = \"/run/p\"\n"
       "[ptp]\ninterface = \"e\\\"\\u00e9\\\\'\"\ntransport = \"udp6\"\ndelay = "
       "\"p2p\"\n"
       "domain = 24\ntimestamping = \"software\"\nminor_version = 1\n"
@@ -597,8 +624,11 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
       "[[output.sock]]\npath = \"/run/a\\u0001\"\n[[output.sock]]\npath = \"/" +
       std::string(100, 'x') +
       "\"\n[status]\nsocket = \"/s\"\n[realtime]\npriority = 5\nlock_memory = true\n");
-  // Every option has another value than its default, so that none goes untested.
+  // Every option has another value than its default, so that none goes untested;
+  // but for those of the other role, below.
   for (const Option& option : Options()) {
+    const absl::string_view key = option.key;
+    if (key == "role" || !MattersTo(Role::kClient, option)) continue;
     EXPECT_NE(option.get(config), option.Default()) << option.key;
   }
   const std::string text = ConfigText(config);

@@ -81,6 +81,7 @@ TEST(OptionTable, GivesAPortTheOptionsOfPtpPhcAndItsOutputs) {
     const std::string common = option.key;
     EXPECT_EQ(key.has_value(), common.starts_with("ptp.") ||
                                    common.starts_with("phc.") ||
+                                   common.starts_with("companion.") ||
                                    common.starts_with("output.shm.") ||
                                    common.starts_with("output.sock."))
         << common;

@@ -73,9 +73,31 @@ peer_libraries() {
   echo "$peers/lib/usr/lib/$triplet:$peers/lib/lib/$triplet"
 }
 
+# fetch_linuxptp4: Debian 13's linuxptp, whatever release this is, into linuxptp-4. Its
+# package lists are of a directory of their own: apt here knows nothing of them afterwards.
+# It needs no library that Debian 12 has not got.
+fetch_linuxptp4() {
+  local lists options
+  [[ -x $peers/linuxptp-4/usr/sbin/ptp4l ]] && return
+  lists=$(mktemp -d)
+  mkdir -p "$lists"/{lists,cache/archives}/partial
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+    "http://deb.debian.org/debian trixie main" >"$lists/sources.list"
+  options=(-o "Dir::Etc::sourcelist=$lists/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$lists/lists" -o "Dir::Cache=$lists/cache"
+    -o APT::Sandbox::User=root -o Acquire::Languages=none)
+  if apt "${options[@]}" update && (cd "$lists" && apt "${options[@]}" download linuxptp); then
+    dpkg -x "$lists"/linuxptp_*.deb "$peers/linuxptp-4"
+  fi
+  rm -rf "$lists"
+  [[ -x $peers/linuxptp-4/usr/sbin/ptp4l ]] && return
+  echo "cannot fetch Debian 13's linuxptp: what needs it is skipped" >&2
+}
+
 # fetch_peers: chrony, ntpsec and linuxptp with the libraries they lack here.
 fetch_peers() {
   local peer depends
+  fetch_linuxptp4
   [[ -e $peers/.complete ]] && return
   if ! apt-cache show linuxptp >/dev/null 2>&1; then
     ((EUID == 0)) && apt_update_once
