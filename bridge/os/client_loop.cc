@@ -1,6 +1,7 @@
 #include "bridge/os/client_loop.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "bridge/os/clocks.h"
 #include "bridge/os/companion_port.h"
 #include "bridge/os/hardware.h"
+#include "bridge/os/shm_neighbours.h"
 #include "bridge/os/signals.h"
 #include "bridge/time/waiting.h"
 
@@ -78,7 +80,18 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
                                      : OpenClients(configs, surroundings));
   if (!config.utc.leap_file.empty()) loop->leap_file_.emplace(config.utc.leap_file);
   loop->OpenStatus(config);
+  loop->WarnOfNeighbours();
   return loop;
+}
+
+void ClientLoop::WarnOfNeighbours() const {
+  std::set<int> units;
+  for (const auto& port : ports_) {
+    for (const Config::Shm& shm : port->config().output.shm) units.insert(shm.unit);
+  }
+  for (const LogLine& line : DescribeShmNeighbours(FindShmNeighbours(), units)) {
+    log_.Write(line);
+  }
 }
 
 // People can do without being able to ask; clocks can't do without time.

@@ -40,6 +40,7 @@ class ClientLoop {
       : version_(std::move(version)), fed_marker_(config.status.socket) {}
 
   void OpenStatus(const Config& config);
+  void WarnOfNeighbours() const;
   void Turn();
   void Poll(MonoTime now);
   void OncePerSecond(MonoTime now);

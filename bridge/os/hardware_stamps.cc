@@ -25,10 +25,10 @@
 namespace bridge::os {
 namespace {
 
-// One question about an interface: 0 or the errno.
+// One question about an interface, which any socket will carry: 0 or the errno.
 template <typename Answer>
 int Ask(const std::string& interface, unsigned long request, Answer& answer) {
-  FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
+  FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_DGRAM, 0);
   ifreq question{};
   interface.copy(question.ifr_name, IFNAMSIZ - 1);
   question.ifr_data = reinterpret_cast<char*>(&answer);
@@ -43,7 +43,7 @@ std::string DriverOf(const std::string& interface) {
 
 // The device that carries a VLAN, "" when that can't be told.
 std::string CarrierOf(const std::string& vlan) {
-  FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
+  FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_DGRAM, 0);
   vlan_ioctl_args question{};
   question.cmd = GET_VLAN_REALDEV_NAME_CMD;
   vlan.copy(question.device1, sizeof question.device1 - 1);

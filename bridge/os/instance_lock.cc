@@ -54,9 +54,8 @@ absl::StatusOr<InstanceLock> InstanceLock::Acquire(const std::string& place) {
   if (!fd.ok()) return ErrnoStatus(errno, "cannot open a UNIX socket");
   if (bind(fd.get(), address.get(), address.size) != 0) {
     if (errno != EADDRINUSE) return ErrnoStatus(errno, "cannot take the instance lock");
-    return absl::AlreadyExistsError(absl::StrCat("another refclockd runs on ",
-                                                 place, HolderOf(address),
-                                                 ": one for each"));
+    return absl::AlreadyExistsError(absl::StrCat("another refclockd runs on ", place,
+                                                 HolderOf(address), ": one for each"));
   }
   // Nobody accepts: listening only lets a second instance learn who we are.
   listen(fd.get(), 64);

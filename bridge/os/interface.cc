@@ -51,7 +51,8 @@ absl::StatusOr<InterfaceInfo> ReadInterface(const std::string& name) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", name, "\" is no interface name (1 to 15 characters)"));
   }
-  FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
+  // Any socket will do to ask.
+  FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_DGRAM, 0);
   if (!fd.ok()) return ErrnoStatus(errno, "cannot open a socket");
   const auto index = Ask(fd.get(), name, SIOCGIFINDEX);
   if (!index.ok()) return index.status();
@@ -86,7 +87,7 @@ std::optional<InterfaceAddresses> ReadAddresses(const std::string& name) {
 }
 
 std::optional<bool> StampsTransmissions(const std::string& name) {
-  FileDescriptor fd = OpenSocket(AF_INET, SOCK_DGRAM, 0);
+  FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_DGRAM, 0);
   ethtool_ts_info answer{};
   answer.cmd = ETHTOOL_GET_TS_INFO;
   ifreq question{};

@@ -53,7 +53,7 @@ class Rig:
         only_refclockd("publishes what it is told")
         self.cable = cable
         self.master = ScriptedMaster(cable, **master).start()
-        self.daemon = Refclockd(cable, arbitrary=None, extra="[[output.shm]]\nunit = 3\n", **options).start()
+        self.daemon = self.start_daemon(arbitrary=None, extra="[[output.shm]]\nunit = 3\n", **options)
         # Four samples a second make one poll a second: selected 3 s after the first.
         self.chronyd = Chronyd(cable, shm=2, poll=0, dpoll=-2).start()
         self.watch = ShmWatch(3)
@@ -61,6 +61,9 @@ class Rig:
         if beside:
             Ptp4lClient(cable, unit=4, name="beside").start()
             self.beside = ShmWatch(4)
+
+    def start_daemon(self, **options):
+        return Refclockd(self.cable, **options).start()
 
     def status(self):
         return wait_until(self.daemon.status, 10, "status")

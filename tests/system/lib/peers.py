@@ -75,6 +75,44 @@ class Ptp4lMaster:
         self.process.kill()
 
 
+# Where each linuxptp is unpacked.
+LINUXPTP = {"3.1.1": "linuxptp", "4.2": "linuxptp-4"}
+
+
+def has_linuxptp(version):
+    return (PEERS / LINUXPTP[version] / "usr/sbin/ptp4l").exists()
+
+
+class Ptp4lSlave:
+    """ptp4l with software stamps on the near side, for a companion to stand beside: its
+    sockets are where it makes them unless told otherwise (/run is the near side's own).
+    It has to lock its servo, or its port never gets to SLAVE (with free_running 1 it does
+    not): so it would steer the clock, but may not (Cable), and it complains of that. The
+    constants make it lock after three Syncs instead of 16 s."""
+
+    def __init__(self, cable, version="3.1.1", name="ptp4l", interface=NEAR_IF, transport="l2", delay="e2e",
+                 prefix=(), **settings):
+        self._cable = cable
+        self._name = name
+        self._config = cable.dir / f"{name}.conf"
+        self._config.write_text(ptp4l_settings(transport, delay, cable, name, {
+            "slaveOnly": 1, "pi_proportional_const": 0.7, "pi_integral_const": 0.3, "first_step_threshold": 0,
+            "sanity_freq_limit": 0, "summary_interval": 1, "uds_address": "/var/run/ptp4l", **settings}))
+        self._argv = [*prefix, peer(f"{LINUXPTP[version]}/usr/sbin/ptp4l"), "-f", self._config, "-i", interface,
+                      "-m", "-q"]
+        self.process = None
+
+    def start(self):
+        self.process = self._cable.near(self._name, self._argv, peer_env())
+        return self
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+
 class ScriptedMaster:
     """The grandmaster of scripted_master.py, whose every word can be changed while it
     runs. Its settings are the fields of Settings there; the default is honest."""
@@ -165,6 +203,7 @@ class Refclockd:
                  timestamping="software"):
         self._cable = cable
         self._name = name
+        self._prefix = ()
         self._arguments = arguments
         self.config = cable.dir / f"{name}.toml"
         self.status_socket = cable.dir / f"{name}.status"
@@ -180,8 +219,8 @@ class Refclockd:
         self.process = None
 
     def start(self):
-        self.process = self._cable.near(self._name, [program("refclockd"), f"--config={self.config}",
-                                                      *self._arguments])
+        self.process = self._cable.near(self._name, [*self._prefix, program("refclockd"),
+                                                      f"--config={self.config}", *self._arguments])
         return self
 
     def stop(self):
@@ -196,6 +235,27 @@ class Refclockd:
     def status(self):
         """`refclockctl status --json` as a dict, or None while nothing answers."""
         return status(self._cable, self.status_socket)
+
+
+class Companion(Refclockd):
+    """refclockd beside a ptp4l. Without a socket it looks in the usual places."""
+
+    kind = "companion"
+
+    def __init__(self, cable, socket=None, unit=2, rate=16, name="companion", extra="", arguments=(),
+                 arbitrary="utc", ptp="", utc="", prefix=()):
+        self._cable = cable
+        self._name = name
+        self._prefix = prefix
+        self._arguments = arguments
+        self.config = cable.dir / f"{name}.toml"
+        self.status_socket = cable.dir / f"{name}.status"
+        self.config.write_text(
+            f'role = "companion"\n[ptp]\n{ptp}\n' + (f'[companion]\nsocket = "{socket}"\n' if socket else "") +
+            f"[utc]\n{utc}\n" + (f'arbitrary_timescale = "{arbitrary}"\n' if arbitrary else "") +
+            f'[output]\nrate = {rate}\n[status]\nsocket = "{self.status_socket}"\n' +
+            (f"[[output.shm]]\nunit = {unit}\n" if unit is not None else "") + extra)
+        self.process = None
 
 
 def program(name):
