@@ -121,38 +121,79 @@ def master(guest, transport="l2", delay="e2e", sync=-3, **settings):
     return peers.Ptp4lMaster(guest, transport, delay, sync, time_stamping="hardware", **settings).start()
 
 
+class Ptp4l:
+    """Debian's ptp4l on the near PHC, which it steers."""
+
+    def __init__(self, guest, transport="l2", delay="e2e", interface=NEAR_IF, name="chain-ptp4l", version="3.1.1",
+                 **settings):
+        self.guest, self.interface, self.version = guest, interface, version
+        self.uds = guest.dir / f"{name}.uds"
+        self.uds_ro = guest.dir / f"{name}.uds_ro"
+        self._name = name
+        self._config = guest.dir / f"{name}.conf"
+        read_only = {} if version == "3.1.1" else {"uds_ro_address": self.uds_ro}
+        self._config.write_text(peers.ptp4l_settings(transport, delay, guest, name, {
+            "slaveOnly": 1, "time_stamping": "hardware", "uds_address": self.uds, **read_only, **settings}))
+        self.process = None
+
+    def start(self):
+        self.process = self.guest.near(
+            self._name, [self.program("ptp4l"), "-f", self._config, "-i", self.interface, "-m", "-q"],
+            peers.peer_env())
+        return self
+
+    def program(self, name):
+        return peers.peer(f"{peers.LINUXPTP[self.version]}/usr/sbin/{name}")
+
+
+class Phc2sys:
+    """phc2sys feeding SHM from that ptp4l's PHC."""
+
+    def __init__(self, ptp4l, unit=2, rate=8, name="chain-phc2sys"):
+        self._ptp4l = ptp4l
+        self._name = name
+        self._options = ["-s", ptp4l.interface, "-w", "-z", ptp4l.uds, "-E", "ntpshm", "-M", unit, "-R", rate]
+        self.process = None
+
+    def start(self):
+        self.process = self._ptp4l.guest.near(
+            self._name, [self._ptp4l.program("phc2sys"), *self._options, "-m", "-q"], peers.peer_env())
+        return self
+
+
 class PeerChain:
-    """Debian's ptp4l on the near PHC with phc2sys feeding SHM from it: what refclockd
-    is measured against, and its stand-in where the harness itself is tried."""
+    """Both: what refclockd is measured against, and its stand-in where the harness itself
+    is tried."""
 
     kind = "ptp4l + phc2sys"
 
-    def __init__(self, guest, transport="l2", delay="e2e", interface=NEAR_IF, unit=2, rate=8, mode="discipline",
-                 name="chain"):
+    def __init__(self, guest, transport="l2", delay="e2e", interface=NEAR_IF, unit=2, rate=8, mode="discipline"):
         if mode != "discipline":
             raise ValueError("phc2sys needs a PHC that ptp4l steers")
-        self._guest = guest
-        self._name = name
-        self._interface = interface
-        config = guest.dir / f"{name}.conf"
-        uds = guest.dir / f"{name}.uds"
-        config.write_text(peers.ptp4l_settings(transport, delay, guest, name, {
-            "slaveOnly": 1, "time_stamping": "hardware", "uds_address": uds}))
-        self._commands = {
-            "ptp4l": ["ptp4l", "-f", config, "-i", interface],
-            "phc2sys": ["phc2sys", "-s", interface, "-w", "-z", uds, "-E", "ntpshm", "-M", unit, "-R", rate]}
-        self.processes = []
+        ptp4l = Ptp4l(guest, transport, delay, interface)
+        self._parts = [ptp4l, Phc2sys(ptp4l, unit, rate)]
+
+    @property
+    def processes(self):
+        return [part.process for part in self._parts]
 
     def start(self):
-        self.processes = [
-            self._guest.near(f"{self._name}-{name}", [peers.peer(f"linuxptp/usr/sbin/{command}"), *rest, "-m", "-q"],
-                             peers.peer_env())
-            for name, (command, *rest) in self._commands.items()]
+        for part in self._parts:
+            part.start()
         return self
 
     def stop(self):
         for process in reversed(self.processes):
             process.stop()
+
+
+class Companion(peers.Companion):
+    """refclockd beside that ptp4l."""
+
+    def __init__(self, ptp4l, unit=3, rate=8, socket=None, **options):
+        guest = ptp4l.guest
+        super().__init__(guest, socket or ptp4l.uds, unit=unit, rate=rate, arbitrary=None,
+                         utc=f'leap_file = "{guest.leap_file}"', **options)
 
 
 class Refclockd(peers.Refclockd):
