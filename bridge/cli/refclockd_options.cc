@@ -81,6 +81,7 @@ std::string RefclockdHelp() {
       "\n"
       "  refclockd --config=/etc/refclockd.toml\n"
       "  refclockd --interface=eth0\n"
+      "  refclockd --role=companion       beside a ptp4l that runs already\n"
       "\n",
       FlagHelp(kFlags),
       "\n"
@@ -101,9 +102,12 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
   for (const Config& port : PortConfigs(config)) {
     const auto shown = [&port](absl::string_view key) { return Shown(key, port); };
     line("follows",
-         absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface, " (",
-                      shown("ptp.transport"), ", ", shown("ptp.delay"),
-                      ", time stamps: ", shown("ptp.timestamping"), ")"));
+         port.role == Role::kCompanion
+             ? absl::StrCat("the ptp4l at ", shown("companion.socket"),
+                            ", looked for in domain ", port.ptp.domain, " first")
+             : absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface,
+                            " (", shown("ptp.transport"), ", ", shown("ptp.delay"),
+                            ", time stamps: ", shown("ptp.timestamping"), ")"));
     line("masters",
          port.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
     for (const Config::Shm& shm : port.output.shm) {

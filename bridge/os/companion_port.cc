@@ -91,8 +91,6 @@ void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
   if (phc_ == nullptr) {
     engine_.OnPair(ReadPair(), now, actions_);
     CarryOut(now);
-  } else {
-    FollowDial(now);  // ptp4l tells what it measured right after it has steered.
   }
   for (int i = 0; client_.open() && i < kMostDatagramsAtOnce; ++i) {
     const auto datagram = client_.Receive();
@@ -106,9 +104,7 @@ void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
                                   MonoTime now) {
   Port::OncePerSecond(kernel, now);
   LookAfterSocket(now);
-  if (clock_.stamps != StampKind::kHardware) return;
-  if (phc_ == nullptr) OpenPhc(now);
-  FollowDial(now);
+  if (clock_.stamps == StampKind::kHardware && phc_ == nullptr) OpenPhc(now);
 }
 
 // ---- ptp4l comes and goes.
@@ -161,7 +157,6 @@ void CompanionPort::OpenPhc(MonoTime now) {
   auto opened = PhcDevice::Open(*device, PhcDevice::Access::kRead);
   if (!opened.ok()) return Warn(std::string(opened.status().message()), now);
   phc_ = *std::move(opened);
-  dialled_.reset();
   log_.Write(
       {Severity::kNotice, absl::StrCat("ptp4l's time stamps are of ", *device, " (",
                                        phc_->clock_name(), "), which is only read")});
@@ -170,17 +165,6 @@ void CompanionPort::OpenPhc(MonoTime now) {
                 absl::StrCat("phc.device is ", *device, ", but ptp4l stamps with ",
                              "/dev/ptp", *clock_.phc_index)});
   }
-}
-
-// ptp4l steers the PHC, and what it has dialled is undone in what is measured.
-void CompanionPort::FollowDial(MonoTime now) {
-  if (phc_ == nullptr) return;
-  const auto dialled = phc_->ReadFrequency();
-  if (!dialled.ok()) return;
-  if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;
-  dialled_ = *dialled;
-  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
-  CarryOut(now);
 }
 
 ClockReading CompanionPort::ReadClocks(MonoTime now) {
@@ -203,6 +187,7 @@ StatusReport CompanionPort::Report(MonoTime now) const {
   report.counters.emplace_back("management_sockets_opened", sockets_opened_);
   if (phc_ != nullptr && report.phc) {
     DescribePhc(*phc_, *report.phc);
+    report.phc->device = phc_->device();
     report.counters.emplace_back("phc_read_errors", phc_->read_errors());
   }
   return report;

@@ -38,7 +38,6 @@ class CompanionPort final : public Port {
   void LookAfterSocket(MonoTime now);
   void LoseSocket(MonoTime now);
   void OpenPhc(MonoTime now);
-  void FollowDial(MonoTime now);
   void Ask(const SendManagement& question, MonoTime now) override;
   void Use(const UseClock& clock, MonoTime now) override;
   ClockReading ReadClocks(MonoTime now) override;
@@ -48,7 +47,6 @@ class CompanionPort final : public Port {
   std::string last_refusal_;         // Why there is no socket, as the log has it.
   UseClock clock_;
   std::unique_ptr<PhcDevice> phc_;  // Null: software stamps, or it can't be opened.
-  std::optional<SetPhcFrequency> dialled_;
   uint64_t sockets_opened_ = 0;
 };
 
