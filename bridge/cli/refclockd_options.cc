@@ -101,13 +101,19 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
   };
   for (const Config& port : PortConfigs(config)) {
     const auto shown = [&port](absl::string_view key) { return Shown(key, port); };
-    line("follows",
-         port.role == Role::kCompanion
-             ? absl::StrCat("the ptp4l at ", shown("companion.socket"),
-                            ", looked for in domain ", port.ptp.domain, " first")
-             : absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface,
-                            " (", shown("ptp.transport"), ", ", shown("ptp.delay"),
-                            ", time stamps: ", shown("ptp.timestamping"), ")"));
+    if (port.role == Role::kCompanion) {
+      const std::string& socket = port.companion.socket;
+      line("follows",
+           absl::StrCat(
+               "the ptp4l ",
+               socket == "auto" ? "found on this machine" : absl::StrCat("at ", socket),
+               ", looked for in domain ", port.ptp.domain, " first"));
+    } else {
+      line("follows",
+           absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface,
+                        " (", shown("ptp.transport"), ", ", shown("ptp.delay"),
+                        ", time stamps: ", shown("ptp.timestamping"), ")"));
+    }
     line("masters",
          port.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
     for (const Config::Shm& shm : port.output.shm) {
