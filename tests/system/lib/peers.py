@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +88,9 @@ class Ptp4lSlave:
     """ptp4l with software stamps on the near side, for a companion to stand beside: its
     sockets are where it makes them unless told otherwise (/run is the near side's own).
     It has to lock its servo, or its port never gets to SLAVE (with free_running 1 it does
-    not): so it would steer the clock, but may not (Cable), and it complains of that. The
-    constants make it lock after three Syncs instead of 16 s."""
+    not). The clock it would steer is out of its reach (Cable), so that it gets one that
+    only says yes (unadjusted.c). The constants make it lock after three Syncs
+    instead of 16 s."""
 
     def __init__(self, cable, version="3.1.1", name="ptp4l", interface=NEAR_IF, transport="l2", delay="e2e",
                  prefix=(), **settings):
@@ -100,10 +102,13 @@ class Ptp4lSlave:
             "sanity_freq_limit": 0, "summary_interval": 1, "uds_address": "/var/run/ptp4l", **settings}))
         self._argv = [*prefix, peer(f"{LINUXPTP[version]}/usr/sbin/ptp4l"), "-f", self._config, "-i", interface,
                       "-m", "-q"]
+        unadjusted = cable.dir / "unadjusted.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", unadjusted, Path(__file__).parent / "unadjusted.c"], check=True)
+        self._env = dict(peer_env(), LD_PRELOAD=str(unadjusted))
         self.process = None
 
     def start(self):
-        self.process = self._cable.near(self._name, self._argv, peer_env())
+        self.process = self._cable.near(self._name, self._argv, self._env)
         return self
 
     def stop(self):
