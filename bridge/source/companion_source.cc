@@ -35,6 +35,7 @@ constexpr absl::Duration kRenewal = absl::Seconds(20);
 constexpr absl::Duration kAfterSync = absl::Milliseconds(15);
 constexpr absl::Duration kRetry = absl::Milliseconds(25);
 constexpr int kRetries = 4;
+constexpr int kDoubtEvery = 15;  // Odd: two plans are made for each measurement.
 constexpr absl::Duration kLook = absl::Milliseconds(100);
 constexpr int kLooks = 40;
 // More than that a filter has no use for.
@@ -246,7 +247,18 @@ void CompanionSource::PlanStatus(MonoTime now, bool repeated) {
     next_status_ = now + kRetry;
   } else {
     next_status_ = rhythm_.Next(now + (kMostOften - kAfterSync)) + kAfterSync;
+    if (++in_rhythm_ % kDoubtEvery == 0) DoubtRhythm(now);
   }
+}
+
+// A rhythm that was learnt while Syncs were missed is too slow, and who asks in it
+// never sees that. So now and then there is one look half way.
+void CompanionSource::DoubtRhythm(MonoTime now) {
+  const absl::Duration half = rhythm_.interval() / 2;
+  if (half < kMostOften) return;
+  const MonoTime half_way = next_status_ - ToTimeDelta(half);
+  next_status_ = std::max(half_way, now + kRetry);
+  retries_ = kRetries;
 }
 
 void CompanionSource::OnTime(MonoTime now, ptp::PortActions& out) {

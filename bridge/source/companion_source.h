@@ -115,6 +115,7 @@ class CompanionSource final : public TimeSource {
   void Subscribe(MonoTime now, uint16_t duration);
   void Poll(MonoTime now, ptp::PortActions& out);
   void PlanStatus(MonoTime now, bool repeated);
+  void DoubtRhythm(MonoTime now);
 
   // Answers.
   Asked* AskedOf(ptp::ManagementId id);
@@ -194,8 +195,9 @@ class CompanionSource final : public TimeSource {
   // Measuring.
   SyncRhythm rhythm_;
   bool pushed_ = false;
-  int looks_ = 0;    // Polls left to learn the rhythm by.
-  int retries_ = 0;  // Of a Sync that has not come yet.
+  int looks_ = 0;           // Polls left to learn the rhythm by.
+  int retries_ = 0;         // Of a Sync that has not come yet.
+  uint32_t in_rhythm_ = 0;  // Questions planned for its next beat.
   TimeDelta last_ingress_;
   std::optional<Pending> pending_;
   std::optional<MonoTime> measured_at_;
