@@ -13,8 +13,6 @@
 namespace bridge::os {
 namespace {
 
-constexpr int kMostDatagramsAtOnce = 32;
-
 // Who asks. ptp4l keeps a subscription for each identity, so it has to be nobody
 // else's: "refc", and what no other process starts with.
 ptp::PortIdentity OwnIdentity(uint16_t number) {
@@ -92,12 +90,12 @@ void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
     engine_.OnPair(ReadPair(), now, actions_);
     CarryOut(now);
   }
-  for (int i = 0; client_.open() && i < kMostDatagramsAtOnce; ++i) {
-    const auto datagram = client_.Receive();
-    if (!datagram) break;
-    engine_.OnManagement(*datagram, now, actions_);
-    CarryOut(now);
-  }
+  // One at a time: mostly there is one, and asking for a second costs as much as
+  // poll(2).
+  const auto datagram = client_.Receive();
+  if (!datagram) return;
+  engine_.OnManagement(*datagram, now, actions_);
+  CarryOut(now);
 }
 
 void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
