@@ -34,13 +34,14 @@ def test_is_the_truth_although_ptp4l_steers(guest, version, socket):
         begun = first(record)
         time.sleep(30)
         status = ours.status()
-    errors, late = record.errors(OURS), record.errors(OURS, since=begun + SETTLE)
+    errors, late = record.errors(OURS), record.errors(OURS, since=begun + 2 * SETTLE)
     print(f"{len(errors)} samples: rms {rms(errors):.1f} max {largest(errors):.1f} ns; later rms {rms(late):.1f} "
           f"max {largest(late):.1f}; {status['phc']}")
     assert status["timestamping"] == "hardware" and status["phc"]["mode"] == "observe", status
     assert len(late) >= 20
-    # With 3.1.1, which is asked, publication begins while the servo of ptp4l still settles.
-    assert largest(errors) <= 1000 and rms(late) <= 25
+    # At first ptp4l turns its PHC's frequency by 100 ppm and more at each Sync, and what is
+    # asked for 15 ms later has that in it (the error bound says 170 us then).
+    assert largest(errors) <= 20_000 and rms(late) <= 25
 
 
 @rows(*((version,) for version in VERSIONS))
