@@ -21,6 +21,7 @@ using Words = std::span<const std::string>;
 int Status(Words words);
 int Shm(Words words);
 int Explain(Words words);
+int Import(Words words);
 int Simulate(Words words);
 int Replay(Words words);
 

@@ -18,6 +18,8 @@ constexpr Command kCommands[] = {
     {"status", "what the daemon does, and why it publishes nothing if so", Status},
     {"shm", "what an NTP daemon would read from a shared memory unit", Shm},
     {"explain", "reasons, states, options, or an example configuration", Explain},
+    {"import", "a ptp4l.conf and a phc2sys command line as a configuration of ours",
+     Import},
     {"simulate", "play a scenario of the simulation, judged against the truth",
      Simulate},
     {"replay", "play what refclockd recorded (--record) again, and compare", Replay},

@@ -1,0 +1,792 @@
+#include "bridge/config/import_ptp4l.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "bridge/base/utf8.h"
+#include "bridge/config/option_table.h"
+#include "bridge/config/phc2sys_line.h"
+#include "bridge/config/ptp4l_conf.h"
+#include "bridge/config/ptp4l_options.h"
+#include "bridge/time/release_leaps.h"
+
+namespace bridge {
+namespace {
+
+// Keys of the file, or of a [[port]] in it, as they will be written.
+struct Draft {
+  struct Entry {
+    std::string value;   // TOML.
+    std::string origin;  // The comment behind it.
+  };
+  Draft() {
+    scratch.output.shm.emplace_back();
+    scratch.output.sock.emplace_back();
+  }
+  std::map<std::string, Entry> entries;  // By key of the option table.
+  Config scratch;                        // Checks values and prints them.
+};
+
+int ToInt(const Ptp4lSetting& setting) {
+  return static_cast<int>(Ptp4lNumber(*setting.option, setting.value).value_or(0));
+}
+
+bool IsWord(const Ptp4lSetting* setting, absl::string_view word) {
+  return setting && absl::EqualsIgnoreCase(setting->value, word);
+}
+
+// As ptp4l and phc2sys read numbers; the parsers have let only such through.
+int64_t ToWhole(absl::string_view value) {
+  static const Ptp4lOption* const any = FindPtp4lOption("ntpshm_segment");
+  return static_cast<int64_t>(Ptp4lNumber(*any, value).value_or(0));
+}
+
+std::string LineOf(const Ptp4lSetting& setting) {
+  return absl::StrCat("line ", setting.line, ": ", setting.written,
+                      setting.mended ? ", as it is meant" : "");
+}
+
+class Importer {
+ public:
+  explicit Importer(const ImportRequest& request)
+      : request_(request),
+        conf_(ParsePtp4lConf(request.file_name, request.text)),
+        phc2sys_(ParsePhc2sysLine(request.phc2sys.value_or("phc2sys"))) {}
+
+  Imported Import();
+
+ private:
+  // ---- What is there.
+  const Ptp4lSetting* Peek(absl::string_view name, std::optional<size_t> port) const;
+  // The one in force, which this marks as dealt with.
+  const Ptp4lSetting* Take(absl::string_view name, std::optional<size_t> port);
+  bool IsOn(absl::string_view name, std::optional<size_t> port) const;
+  bool IsBoundaryClock() const { return conf_.ports.size() > 1; }
+  std::string Source() const;  // Of phc2sys: "eth0", "/dev/ptp0"; or "".
+
+  // ---- What kind of host this is.
+  void FindMasterSigns();
+  void ChooseRole();
+  const Ptp4lSetting* NeedsPtp4l() const;
+
+  // ---- Into drafts.
+  bool Put(Draft& into, absl::string_view key, OptionValue value, std::string origin,
+           const Ptp4lSetting* setting = nullptr);
+  void PutWhole(Draft& into, absl::string_view key, absl::string_view name,
+                std::optional<size_t> port);
+  void PutNanoseconds(Draft& into, absl::string_view key, absl::string_view name,
+                      std::optional<size_t> port);
+  void PutRole();
+  void PutClient(Draft& into, std::optional<size_t> port);
+  void PutInterface(Draft& into, std::optional<size_t> port);
+  void PutWire(Draft& into, std::optional<size_t> port);
+  void PutDelay(Draft& into, std::optional<size_t> port);
+  void PutClock(Draft& into, std::optional<size_t> port);
+  void PutCompanion();
+  void PutUtc();
+  void PutPin(const Phc2sysOption& option);
+  void PutOutputs();
+  void PutUnit(int64_t unit, const std::string& origin);
+  bool PutSock(const std::string& path, const std::string& origin);
+  void PutRate();
+
+  // ---- What a person has to see.
+  void Attend(const Ptp4lSetting& setting, std::string what, std::string right);
+  void Attend(std::string where, std::string what, std::string right);
+  void JudgePhc2sys();
+  void JudgeDomains();
+  void JudgeCompanion();
+  void LeaveOut();
+  std::string WhyLeftOut(const Ptp4lSetting& setting);
+
+  // ---- Out.
+  std::string Write() const;
+  std::string Head() const;
+  void WriteDraft(const Draft& draft, bool of_port, std::string& text) const;
+  std::string WriteLeftOut() const;
+  std::vector<ConfigError> SortedProblems() const;
+
+  const ImportRequest& request_;
+  Ptp4lConf conf_;
+  Phc2sysLine phc2sys_;
+  Role role_ = Role::kClient;
+  std::string role_origin_;
+  std::vector<std::string> master_signs_;  // "line 4: clockClass 6"
+  bool is_master_ = false;                 // And no role was asked for.
+  Draft file_;
+  std::vector<Draft> ports_;  // Of several; otherwise empty.
+  std::set<const Ptp4lSetting*> taken_;
+  std::set<char> phc2sys_taken_;
+  std::vector<std::pair<size_t, std::string>> left_out_;  // By line.
+  std::vector<std::string> phc2sys_left_out_;
+  std::vector<Ptp4lProblem> attentions_;
+};
+
+constexpr size_t kOfPhc2sys = SIZE_MAX - 1;
+constexpr size_t kOfAll = SIZE_MAX;
+
+// ---- What is there.
+
+// A port's own setting goes before the global one, the later before the earlier.
+const Ptp4lSetting* Importer::Peek(absl::string_view name,
+                                   std::optional<size_t> port) const {
+  const Ptp4lSetting* found = nullptr;
+  for (const Ptp4lSetting& setting : conf_.settings) {
+    if (name != setting.option->name || (setting.port && setting.port != port))
+      continue;
+    if (!found || setting.port || !found->port) found = &setting;
+  }
+  return found;
+}
+
+const Ptp4lSetting* Importer::Take(absl::string_view name, std::optional<size_t> port) {
+  const Ptp4lSetting* setting = Peek(name, port);
+  if (setting) taken_.insert(setting);
+  return setting;
+}
+
+bool Importer::IsOn(absl::string_view name, std::optional<size_t> port) const {
+  const Ptp4lSetting* setting = Peek(name, port);
+  return setting && ToInt(*setting) != 0;
+}
+
+std::string Importer::Source() const {
+  const Phc2sysOption* source = phc2sys_.Find('s');
+  if (!source) source = phc2sys_.Find('i');
+  return source ? source->value : "";
+}
+
+// ---- What kind of host this is.
+
+void Importer::FindMasterSigns() {
+  const auto sign = [this](const Ptp4lSetting* setting) {
+    if (setting) master_signs_.push_back(LineOf(*setting));
+  };
+  if (Source() == "CLOCK_REALTIME") {
+    master_signs_.push_back("phc2sys -s CLOCK_REALTIME");
+  }
+  if (IsOn("clientOnly", {})) return;
+  bool every_port = true;
+  for (size_t i = 0; i < conf_.ports.size(); ++i) every_port &= IsOn("serverOnly", i);
+  if (every_port && !conf_.ports.empty()) sign(Peek("serverOnly", 0));
+  if (conf_.ports.empty() && IsOn("serverOnly", {})) sign(Peek("serverOnly", {}));
+  // Better than what an ordinary clock says of itself (IEEE 1588-2019, 7.6.2.5).
+  for (const char* name : {"clockClass", "priority1"}) {
+    const Ptp4lSetting* setting = Peek(name, {});
+    if (setting &&
+        ToInt(*setting) < Ptp4lNumber(*setting->option, setting->option->fallback)) {
+      sign(setting);
+    }
+  }
+}
+
+// The first line that refclockd could not follow.
+const Ptp4lSetting* Importer::NeedsPtp4l() const {
+  for (const Ptp4lSetting& setting : conf_.settings) {
+    if (setting.option->Is(Ptp4lOption::kMatters) &&
+        !IsPtp4lDefault(*setting.option, setting.value)) {
+      return &setting;
+    }
+  }
+  return nullptr;
+}
+
+void Importer::ChooseRole() {
+  FindMasterSigns();
+  if (request_.role) {
+    role_ = *request_.role;
+    role_origin_ = "--role";
+  } else if (!master_signs_.empty()) {
+    is_master_ = true;
+  } else if (IsBoundaryClock() && !IsOn("clientOnly", {})) {
+    role_ = Role::kCompanion;
+    role_origin_ = "ptp4l has to stay: a boundary clock, which refclockd is not";
+  } else if (const Ptp4lSetting* needed = NeedsPtp4l()) {
+    role_ = Role::kCompanion;
+    role_origin_ = absl::StrCat("ptp4l has to stay for line ", needed->line, ": ",
+                                needed->written);
+  }
+}
+
+// ---- Into drafts.
+
+bool Importer::Put(Draft& into, absl::string_view key, OptionValue value,
+                   std::string origin, const Ptp4lSetting* setting) {
+  const Option* option = FindOption(key);
+  const auto* text = std::get_if<std::string>(&value.is);
+  std::optional<OptionProblem> problem;
+  if (text && !IsUtf8(*text)) {
+    problem = OptionProblem{"not UTF-8", "UTF-8", {}};
+  } else {
+    problem = option->set(value, into.scratch);
+  }
+  if (!problem) {
+    into.entries[option->key] = {option->get(into.scratch), std::move(origin)};
+    return true;
+  }
+  const std::string what =
+      absl::StrCat("refclockd cannot do that: ", problem->what, ", left out");
+  if (setting) {
+    Attend(*setting, what, absl::StrCat(option->key, ": ", problem->right));
+  } else {
+    Attend(origin, what, absl::StrCat(option->key, ": ", problem->right));
+  }
+  return false;
+}
+
+void Importer::PutWhole(Draft& into, absl::string_view key, absl::string_view name,
+                        std::optional<size_t> port) {
+  if (const Ptp4lSetting* setting = Take(name, port)) {
+    Put(into, key, {int64_t{ToInt(*setting)}}, LineOf(*setting), setting);
+  }
+}
+
+// Signs are linuxptp's: asymmetry positive if the way from the master is longer, and
+// half of the difference; latencies subtracted from receive, added to transmit stamps.
+void Importer::PutNanoseconds(Draft& into, absl::string_view key,
+                              absl::string_view name, std::optional<size_t> port) {
+  if (const Ptp4lSetting* setting = Take(name, port)) {
+    Put(into, key, {absl::StrCat(ToInt(*setting), "ns")}, LineOf(*setting), setting);
+  }
+}
+
+void Importer::PutRole() {
+  const Ptp4lSetting* client_only = Take("clientOnly", {});
+  std::string origin = role_origin_;
+  if (role_ == Role::kClient && client_only && ToInt(*client_only) == 1) {
+    origin = LineOf(*client_only);
+  } else if (client_only) {
+    taken_.erase(client_only);
+  }
+  Put(file_, "role", {std::string(role_ == Role::kClient ? "client" : "companion")},
+      std::move(origin));
+}
+
+void Importer::PutInterface(Draft& into, std::optional<size_t> port) {
+  if (port) {
+    const Ptp4lPort& from = conf_.ports[*port];
+    Put(into, "ptp.interface", {from.name},
+        absl::StrCat("line ", from.line, ": [", from.name, "]"));
+    return;
+  }
+  const std::string source = Source();
+  if (!request_.interface.empty()) {
+    Put(into, "ptp.interface", {request_.interface}, "--interface");
+  } else if (!source.empty() && source[0] != '/' && source != "CLOCK_REALTIME") {
+    Put(into, "ptp.interface", {source},
+        absl::StrCat("phc2sys -s ", Printable(source)));
+    phc2sys_taken_.insert('s');
+  } else if (role_ == Role::kClient) {
+    Attend(request_.file_name, "the file names no interface: ptp4l is told by -i",
+           "--interface=eth0, or write it into [ptp]");
+  }
+}
+
+void Importer::PutWire(Draft& into, std::optional<size_t> port) {
+  const Ptp4lSetting* transport = Take("network_transport", port);
+  const bool l2 = IsWord(transport, "L2");
+  const bool udp6 = IsWord(transport, "UDPv6");
+  Put(into, "ptp.transport",
+      {std::string(l2     ? "l2"
+                   : udp6 ? "udp6"
+                          : "udp4")},
+      transport ? LineOf(*transport) : "ptp4l's default");
+  PutDelay(into, port);
+  PutWhole(into, "ptp.domain", "domainNumber", port);
+  if (const Ptp4lSetting* stamps = Take("time_stamping", port)) {
+    const bool software = IsWord(stamps, "software");
+    Put(into, "ptp.timestamping", {std::string(software ? "software" : "hardware")},
+        LineOf(*stamps));
+  }
+  PutWhole(into, "ptp.minor_version", "ptp_minor_version", port);
+  PutWhole(into, "ptp.announce_interval", "logAnnounceInterval", port);
+  PutWhole(into, "ptp.announce_receipt_timeout", "announceReceiptTimeout", port);
+  PutNanoseconds(into, "ptp.delay_asymmetry", "delayAsymmetry", port);
+  PutNanoseconds(into, "ptp.ingress_latency", "ingressLatency", port);
+  PutNanoseconds(into, "ptp.egress_latency", "egressLatency", port);
+  const Ptp4lSetting* threshold = Peek("clock_class_threshold", port);
+  if (threshold && !IsPtp4lDefault(*threshold->option, threshold->value)) {
+    PutWhole(into, "ptp.max_clock_class", "clock_class_threshold", port);
+  }
+}
+
+void Importer::PutDelay(Draft& into, std::optional<size_t> port) {
+  const Ptp4lSetting* delay = Take("delay_mechanism", port);
+  const bool p2p = IsWord(delay, "P2P");
+  if (delay) {
+    Put(into, "ptp.delay", {std::string(p2p ? "p2p" : "e2e")}, LineOf(*delay));
+  }
+  PutWhole(into, "ptp.delay_interval",
+           p2p ? "logMinPdelayReqInterval" : "logMinDelayReqInterval", port);
+  if (!delay || p2p || IsWord(delay, "E2E")) return;
+  Attend(
+      *delay,
+      absl::StrCat("refclockd has no delay mechanism ", Printable(delay->value),
+                   "; \"e2e\" is written"),
+      IsWord(delay, "Auto")
+          ? "delay = \"p2p\" where the neighbour sends Pdelay_Req; else it is right"
+          : "delay = \"p2p\" or \"e2e\", as the network has it; or --role=companion");
+}
+
+void Importer::PutClock(Draft& into, std::optional<size_t> port) {
+  const Ptp4lSetting* index = Peek("phc_index", port);
+  const std::string source = Source();
+  if (index && ToInt(*index) >= 0) {
+    taken_.insert(index);
+    Put(into, "phc.device", {absl::StrCat("/dev/ptp", ToInt(*index))}, LineOf(*index));
+  } else if (absl::StartsWith(source, "/") && !IsBoundaryClock()) {
+    phc2sys_taken_.insert('s');
+    Put(into, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
+  }
+  if (IsWord(Peek("time_stamping", port), "software")) return;
+  const Ptp4lSetting* servo = Peek("clock_servo", {});
+  const Ptp4lSetting* free = Peek("free_running", {});
+  if (free && ToInt(*free) == 1) {
+    taken_.insert(free);
+    Put(into, "phc.mode", {std::string("observe")}, LineOf(*free));
+  } else if (servo && !IsWord(servo, "pi") && !IsWord(servo, "linreg")) {
+    Put(into, "phc.mode", {std::string("observe")},
+        absl::StrCat(LineOf(*servo), ", which steers no clock"));
+  } else if (port.value_or(0) > 0 && !IsOn("boundary_clock_jbod", port)) {
+    Put(into, "phc.mode", {std::string("observe")},
+        "ports of one ptp4l have one clock: the first steers it");
+  }
+}
+
+void Importer::PutClient(Draft& into, std::optional<size_t> port) {
+  PutInterface(into, port);
+  PutWire(into, port);
+  PutClock(into, port);
+  const Ptp4lSetting* server = Peek("serverOnly", port);
+  if (!server || ToInt(*server) == 0) return;
+  Attend(*server, "a port that is always a master: refclockd only follows",
+         "the grandmaster role is not in this version: leave this port to ptp4l");
+}
+
+void Importer::PutCompanion() {
+  if (!IsBoundaryClock()) {
+    PutInterface(file_, conf_.ports.empty() ? std::nullopt : std::optional<size_t>(0));
+  }
+  PutWhole(file_, "ptp.domain", "domainNumber", {});
+  const std::string source = Source();
+  if (absl::StartsWith(source, "/")) {
+    phc2sys_taken_.insert('s');
+    Put(file_, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
+  }
+  const Ptp4lSetting* socket = Peek("uds_address", {});
+  if (const Phc2sysOption* asked = phc2sys_.Find('z')) {
+    phc2sys_taken_.insert('z');
+    Put(file_, "companion.socket", {asked->value},
+        absl::StrCat("phc2sys ", asked->written));
+    if (socket && socket->value != asked->value) {
+      Attend(*socket, absl::StrCat("phc2sys asks another ptp4l: ", asked->written),
+             "the file of the ptp4l that phc2sys asks");
+    }
+    return;
+  }
+  if (!socket) socket = Peek("uds_ro_address", {});
+  if (!socket || IsPtp4lDefault(*socket->option, socket->value)) return;
+  taken_.insert(socket);
+  Put(file_, "companion.socket", {socket->value}, LineOf(*socket), socket);
+}
+
+void Importer::PutUtc() {
+  if (const Ptp4lSetting* leaps = Take("leapfile", {})) {
+    Put(file_, "utc.leap_file", {leaps->value}, LineOf(*leaps), leaps);
+  }
+  if (const Phc2sysOption* offset = phc2sys_.Find('O')) PutPin(*offset);
+}
+
+// phc2sys -O is sink minus source: of a PHC on TAI, minus (TAI-UTC).
+void Importer::PutPin(const Phc2sysOption& option) {
+  if (Source() == "CLOCK_REALTIME") return;
+  const int64_t offset = ToWhole(option.value);
+  const int now = ReleaseLeaps().rows().back().offset;
+  const std::string right = absl::StrCat(
+      "nothing: refclockd takes TAI-UTC when two sources agree on it; -O -", now,
+      " would say what it was when this version was released");
+  phc2sys_taken_.insert('O');
+  const std::string origin = absl::StrCat("phc2sys ", option.written);
+  if (-offset < now) {
+    Attend(absl::StrCat("--phc2sys ", option.written),
+           offset == 0 ? absl::StrCat("takes the PHC for UTC, which is ", now,
+                                      " s wrong unless the master sends UTC; left out")
+                       : absl::StrCat("wrong by ", now + offset, " s; left out"),
+           offset == 0
+               ? absl::StrCat(right,
+                              ". If the master is a ptp4l with software stamps: "
+                              "utc.arbitrary_timescale = \"utc\"")
+               : right);
+    phc2sys_left_out_.push_back(absl::StrCat(origin, ": wrong, see the message"));
+    return;
+  }
+  if (Put(file_, "utc.pin", {-offset}, origin)) {
+    Put(file_, "utc.policy", {std::string("pin")},
+        "without this line and pin, two sources have to agree");
+  }
+}
+
+// ---- Outputs.
+
+void Importer::PutUnit(int64_t unit, const std::string& origin) {
+  if (ports_.empty()) {
+    Put(file_, "output.shm.unit", {unit}, origin);
+    return;
+  }
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    Put(ports_[i], "output.shm.unit", {unit + static_cast<int64_t>(i)},
+        i == 0 ? origin : "one unit for each: ntpd or chronyd chooses");
+  }
+}
+
+bool Importer::PutSock(const std::string& path, const std::string& origin) {
+  Draft& first = ports_.empty() ? file_ : ports_[0];
+  if (!Put(first, "output.sock.path", {path}, origin)) return false;
+  for (size_t i = 1; i < ports_.size(); ++i) {
+    Put(ports_[i], "output.sock.path", {absl::StrCat(path, ".", i + 1)},
+        "one socket for each: chronyd chooses");
+  }
+  return true;
+}
+
+void Importer::PutOutputs() {
+  PutRate();
+  constexpr int kOurUnit = 2;
+  const Phc2sysOption* feeds = phc2sys_.Find('E');
+  const Phc2sysOption* segment = phc2sys_.Find('M');
+  const Phc2sysOption* sock = phc2sys_.Find(kPhc2sysSock);
+  const Ptp4lSetting* servo = Peek("clock_servo", {});
+  if (feeds && absl::EqualsIgnoreCase(feeds->value, "ntpshm")) {
+    phc2sys_taken_.insert({'E', 'M'});
+    int unit = 0;
+    if (segment) (void)absl::SimpleAtoi(segment->value, &unit);
+    return PutUnit(
+        unit, absl::StrCat("phc2sys ", feeds->written, " ",
+                           segment ? segment->written : "without -M, which is unit 0"));
+  }
+  if (feeds && absl::EqualsIgnoreCase(feeds->value, "refclock_sock")) {
+    phc2sys_taken_.insert({'E', kPhc2sysSock});
+    const char* path = FindPtp4lOption("refclock_sock_address")->fallback;
+    if (PutSock(sock ? sock->value : path, absl::StrCat("phc2sys ", feeds->written))) {
+      return;
+    }
+  }
+  const Ptp4lSetting* unit = Peek("ntpshm_segment", {});
+  if (role_ == Role::kClient && IsWord(servo, "refclock_sock")) {
+    taken_.insert(servo);
+    const Ptp4lSetting* path = Take("refclock_sock_address", {});
+    if (PutSock(path ? path->value : FindPtp4lOption("refclock_sock_address")->fallback,
+                LineOf(path ? *path : *servo))) {
+      return;
+    }
+  } else if (role_ == Role::kClient && IsWord(servo, "ntpshm")) {
+    taken_.insert(servo);
+    if (unit) taken_.insert(unit);
+    return PutUnit(unit ? ToInt(*unit) : 0, LineOf(unit ? *unit : *servo));
+  } else if (unit && !IsWord(servo, "ntpshm")) {
+    taken_.insert(unit);
+    return PutUnit(ToInt(*unit),
+                   absl::StrCat(LineOf(*unit), ", of no effect in this ptp4l"));
+  }
+  const bool other = IsWord(servo, "ntpshm") && unit && ToInt(*unit) == kOurUnit;
+  PutUnit(other ? kOurUnit + 1 : kOurUnit,
+          other ? "refclockd's default is taken by ptp4l" : "refclockd's default");
+}
+
+void Importer::PutRate() {
+  const Phc2sysOption* asked = phc2sys_.Find('R');
+  double rate = 0;
+  if (!asked || !absl::SimpleAtod(asked->value, &rate)) return;
+  phc2sys_taken_.insert('R');
+  constexpr double kMost = 16;
+  if (rate > kMost) {
+    Attend(absl::StrCat("--phc2sys ", asked->written),
+           absl::StrCat("refclockd publishes ", kMost, " samples a second at most, ",
+                        "one for each Sync"),
+           absl::StrCat("rate = ", kMost,
+                        " is written; ntpd and ntpsec read one a second"));
+    rate = kMost;
+  }
+  Put(file_, "output.rate", {rate}, absl::StrCat("phc2sys ", asked->written));
+}
+
+// ---- What a person has to see.
+
+void Importer::Attend(const Ptp4lSetting& setting, std::string what,
+                      std::string right) {
+  attentions_.push_back(
+      {setting.line,
+       conf_.ErrorAt(setting.line, setting.column, std::move(what), std::move(right))});
+}
+
+void Importer::Attend(std::string where, std::string what, std::string right) {
+  const size_t order = absl::StartsWith(where, "--phc2sys") ? kOfPhc2sys : kOfAll;
+  attentions_.push_back(
+      {order, {std::move(where), std::move(what), "", 0, std::move(right)}});
+}
+
+void Importer::JudgePhc2sys() {
+  if (!request_.phc2sys || !phc2sys_.problems.empty()) return;
+  const auto attend = [this](char letter, std::string what, std::string right) {
+    const Phc2sysOption* option = phc2sys_.Find(letter);
+    Attend(absl::StrCat("--phc2sys ", option ? option->written : ""), std::move(what),
+           std::move(right));
+  };
+  const Phc2sysOption* feeds = phc2sys_.Find('E');
+  const Phc2sysOption* sink = phc2sys_.Find('c');
+  const bool to_ntp = feeds && (absl::EqualsIgnoreCase(feeds->value, "ntpshm") ||
+                                absl::EqualsIgnoreCase(feeds->value, "refclock_sock"));
+  if (Source() == "CLOCK_REALTIME") {
+    attend('s', "the system clock as the source is a grandmaster's",
+           "the grandmaster role is not in this version: keep phc2sys for that");
+  } else if (sink && sink->value != "CLOCK_REALTIME") {
+    attend('c', "refclockd steers no clock after another",
+           "keep this phc2sys; refclockd does not need it");
+  } else if (!to_ntp) {
+    Attend("--phc2sys", "this phc2sys steers the system clock itself",
+           "have ntpd, ntpsec or chronyd steer it from what refclockd publishes, and "
+           "stop phc2sys");
+  }
+  if (phc2sys_.Count('r') > 1 && !IsOn("clientOnly", {}) && !is_master_) {
+    attend('r', "-rr makes the system clock a source when this host is the master",
+           "the grandmaster role is not in this version: refclockd only follows");
+  }
+  if (phc2sys_.Find('f')) {
+    attend('f', "this file has not been read",
+           "give what it sets on the line, as phc2sys --ntpshm_segment=2");
+  }
+  if (phc2sys_.Find('d')) {
+    attend('d', "refclockd reads no PPS device", "keep phc2sys -d, or give it up");
+  }
+  JudgeDomains();
+}
+
+// phc2sys -a and -w ask ptp4l, which answers only those of its domain.
+void Importer::JudgeDomains() {
+  if (!phc2sys_.Find('a') && !phc2sys_.Find('w')) return;
+  const Ptp4lSetting* domain = Peek("domainNumber", {});
+  const Phc2sysOption* asked = phc2sys_.Find('n');
+  const int theirs = domain ? ToInt(*domain) : 0;
+  const int64_t ours = asked ? ToWhole(asked->value) : 0;
+  if (theirs == ours) {
+    phc2sys_taken_.insert('n');
+    return;
+  }
+  Attend("--phc2sys",
+         absl::StrCat("phc2sys asks domain ", ours, ", but ptp4l is of domain ", theirs,
+                      " and never answers it"),
+         absl::StrCat("-n ", theirs, "; domain = ", theirs, " is written"));
+}
+
+void Importer::JudgeCompanion() {
+  const Ptp4lSetting* servo = Peek("clock_servo", {});
+  const bool software = IsWord(Peek("time_stamping", {}), "software");
+  if (IsWord(servo, "ntpshm") || IsWord(servo, "refclock_sock")) {
+    Attend(*servo, "this ptp4l feeds the NTP daemon itself, unchecked",
+           "free_running 1 in place of it; or --role=client and no ptp4l");
+  } else if (software && !IsOn("free_running", {})) {
+    Attend(*Peek("time_stamping", {}), "this ptp4l steers the system clock itself",
+           "free_running 1, and an NTP daemon that steers it");
+  }
+}
+
+std::string Importer::WhyLeftOut(const Ptp4lSetting& setting) {
+  const Ptp4lOption& option = *setting.option;
+  const absl::string_view name = option.name;
+  bool in_force = false;
+  const Ptp4lSetting* other = nullptr;
+  for (size_t i = 0; i < std::max<size_t>(conf_.ports.size(), 1); ++i) {
+    const auto port = conf_.ports.empty() ? std::nullopt : std::optional<size_t>(i);
+    const Ptp4lSetting* found = Peek(name, port);
+    in_force |= found == &setting;
+    if (found != &setting && (!setting.port || setting.port == port)) other = found;
+  }
+  if (!in_force && other) return absl::StrCat("overridden by line ", other->line);
+  if (role_ == Role::kCompanion) return "ptp4l goes on doing so";
+  if (option.why) {
+    const bool missed = option.Is(Ptp4lOption::kMatters);
+    if (IsPtp4lDefault(option, setting.value)) return "ptp4l's default";
+    if (missed) {
+      Attend(setting, absl::StrCat("no counterpart, and it matters: ", option.why),
+             "make sure that the network needs none of it; or --role=companion");
+    }
+    return option.why;
+  }
+  if (name == "clientOnly" || name == "serverOnly")
+    return "refclockd is never a master";
+  if (name == "clock_servo") return "servo: refclockd has its own";
+  if (absl::StartsWith(name, "uds_")) return "only a companion asks ptp4l";
+  if (absl::StartsWith(name, "logMin")) return "of the other delay mechanism";
+  if (name == "boundary_clock_jbod") return "no counterpart";
+  if (IsPtp4lDefault(option, setting.value)) return "ptp4l's default";
+  return "of no effect here";
+}
+
+void Importer::LeaveOut() {
+  for (const Ptp4lSetting& setting : conf_.settings) {
+    if (taken_.count(&setting)) continue;
+    left_out_.emplace_back(setting.line,
+                           absl::StrCat(setting.written, ": ", WhyLeftOut(setting)));
+  }
+  for (const Ptp4lOther& other : conf_.others) {
+    left_out_.emplace_back(other.line, absl::StrCat(other.written, ": ", other.why));
+  }
+  std::sort(left_out_.begin(), left_out_.end());
+  if (!request_.phc2sys) return;
+  for (const Phc2sysOption& option : phc2sys_.options) {
+    if (phc2sys_taken_.count(option.letter)) continue;
+    phc2sys_left_out_.push_back(absl::StrCat(
+        "phc2sys ", option.written, ": ", option.why ? option.why : "no counterpart"));
+  }
+}
+
+// ---- Out.
+
+std::string Importer::Head() const {
+  std::string text =
+      absl::StrCat("# Made by refclockctl import from ", Printable(request_.file_name));
+  if (request_.phc2sys) {
+    absl::StrAppend(&text, "\n# and ", Printable(*request_.phc2sys));
+  }
+  absl::StrAppend(&text, "\n#\n");
+  if (is_master_) {
+    return absl::StrCat(text,
+                        "# This is a grandmaster: ", absl::StrJoin(master_signs_, "; "),
+                        ".\n# The grandmaster role is not in this version: keep ptp4l "
+                        "and phc2sys there. What\n"
+                        "# follows is for reference, as comments; --role=client makes "
+                        "a client of it.\n\n");
+  }
+  return absl::StrCat(
+      text, role_ == Role::kClient
+                ? "# A client: it takes the place of ptp4l and phc2sys, so stop both "
+                  "before it "
+                  "starts.\n# (--role=companion is for a ptp4l that stays.)\n\n"
+                : "# A companion: ptp4l stays as it is, this takes the place of "
+                  "phc2sys, so stop "
+                  "that.\n# (--role=client is for giving up ptp4l too.)\n\n");
+}
+
+// The section that a key stands in, as a table's head; "" at the top.
+std::string HeadOf(absl::string_view key) {
+  const size_t dot = key.find_last_of('.');
+  if (dot == absl::string_view::npos) return "";
+  const absl::string_view section = key.substr(0, dot);
+  return IsListSection(section) ? absl::StrCat("[[", section, "]]")
+                                : absl::StrCat("[", section, "]");
+}
+
+void Importer::WriteDraft(const Draft& draft, bool of_port, std::string& text) const {
+  constexpr int kCommentColumn = 34;
+  const char* dead = is_master_ ? "#" : "";
+  std::string head = of_port ? "[[port]]" : "";
+  if (of_port) absl::StrAppend(&text, "\n", dead, head, "\n");
+  for (const Option& option : Options()) {
+    const auto found = draft.entries.find(option.key);
+    if (found == draft.entries.end()) continue;
+    const std::string key = of_port ? PortKey(option).value_or("") : option.key;
+    if (std::string own = HeadOf(key); own != head) {
+      absl::StrAppend(&text, head.empty() || of_port ? "" : "\n", dead, own, "\n");
+      head = std::move(own);
+    }
+    const std::string leaf = key.substr(key.find_last_of('.') + 1);
+    const auto& [value, origin] = found->second;
+    const std::string setting = absl::StrCat(dead, leaf, " = ", value);
+    if (origin.empty()) {
+      absl::StrAppend(&text, setting, "\n");
+    } else {
+      absl::StrAppendFormat(&text, "%-*s# %s\n", kCommentColumn, setting + " ", origin);
+    }
+    if (leaf == "role") text += '\n';
+  }
+}
+
+std::string Importer::WriteLeftOut() const {
+  std::string text;
+  if (!left_out_.empty() || !phc2sys_left_out_.empty()) text += "\n# Left out:\n";
+  for (const auto& [line, what] : left_out_) {
+    absl::StrAppend(&text, "#   line ", line, ": ", what, "\n");
+  }
+  for (const std::string& what : phc2sys_left_out_) {
+    absl::StrAppend(&text, "#   ", what, "\n");
+  }
+  std::vector<std::string> newer;
+  for (const Ptp4lSetting& setting : conf_.settings) {
+    if (setting.option->Is(Ptp4lOption::kSince4) &&
+        absl::StartsWith(setting.written, setting.option->name)) {
+      newer.push_back(absl::StrCat(setting.option->name, " (line ", setting.line, ")"));
+    }
+  }
+  if (!newer.empty()) {
+    absl::StrAppend(&text, "#\n# ptp4l 3.1.1 refuses this file: it does not know ",
+                    absl::StrJoin(newer, ", "), ".\n");
+  }
+  return text;
+}
+
+std::string Importer::Write() const {
+  std::string text = Head();
+  WriteDraft(file_, false, text);
+  for (const Draft& port : ports_) WriteDraft(port, true, text);
+  return absl::StrCat(text, WriteLeftOut());
+}
+
+std::vector<ConfigError> Importer::SortedProblems() const {
+  std::vector<Ptp4lProblem> all = attentions_;
+  all.insert(all.end(), conf_.problems.begin(), conf_.problems.end());
+  for (const ConfigError& problem : phc2sys_.problems) {
+    all.push_back({kOfPhc2sys, problem});
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.line < b.line; });
+  std::vector<ConfigError> sorted;
+  for (Ptp4lProblem& problem : all) sorted.push_back(std::move(problem.error));
+  return sorted;
+}
+
+Imported Importer::Import() {
+  if (conf_.ports.empty() && conf_.settings.empty() && !conf_.problems.empty()) {
+    return {"", false, SortedProblems()};
+  }
+  ChooseRole();
+  PutRole();
+  if (role_ == Role::kCompanion) {
+    PutCompanion();
+    JudgeCompanion();
+  } else if (IsBoundaryClock()) {
+    ports_.resize(std::min(conf_.ports.size(), kMostPorts));
+    for (size_t i = 0; i < ports_.size(); ++i) PutClient(ports_[i], i);
+  } else {
+    PutClient(file_, conf_.ports.empty() ? std::nullopt : std::optional<size_t>(0));
+  }
+  PutUtc();
+  PutOutputs();
+  JudgePhc2sys();
+  LeaveOut();
+  if (is_master_) {
+    Attend(request_.file_name,
+           absl::StrCat("this is a grandmaster: ", absl::StrJoin(master_signs_, "; ")),
+           "the grandmaster role is not in this version; --role=client makes a client "
+           "of that network");
+  }
+  Imported out{Write(), false, SortedProblems()};
+  out.usable = std::holds_alternative<Config>(LoadConfig({"", out.toml, {}}));
+  return out;
+}
+
+}  // namespace
+
+Imported ImportPtp4l(const ImportRequest& request) {
+  return Importer(request).Import();
+}
+
+}  // namespace bridge
