@@ -1,19 +1,14 @@
 #include "bridge/config/import_ptp4l.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "bridge/base/utf8.h"
-#include "bridge/config/option_table.h"
+#include "bridge/config/import_draft.h"
 #include "bridge/config/phc2sys_line.h"
 #include "bridge/config/ptp4l_conf.h"
 #include "bridge/config/ptp4l_options.h"
@@ -21,20 +16,6 @@
 
 namespace bridge {
 namespace {
-
-// Keys of the file, or of a [[port]] in it, as they will be written.
-struct Draft {
-  struct Entry {
-    std::string value;   // TOML.
-    std::string origin;  // The comment behind it.
-  };
-  Draft() {
-    scratch.output.shm.emplace_back();
-    scratch.output.sock.emplace_back();
-  }
-  std::map<std::string, Entry> entries;  // By key of the option table.
-  Config scratch;                        // Checks values and prints them.
-};
 
 int ToInt(const Ptp4lSetting& setting) {
   return static_cast<int>(Ptp4lNumber(*setting.option, setting.value).value_or(0));
@@ -66,7 +47,6 @@ class Importer {
 
  private:
   // ---- What is there.
-  const Ptp4lSetting* Peek(absl::string_view name, std::optional<size_t> port) const;
   // The one in force, which this marks as dealt with.
   const Ptp4lSetting* Take(absl::string_view name, std::optional<size_t> port);
   bool IsOn(absl::string_view name, std::optional<size_t> port) const;
@@ -79,18 +59,21 @@ class Importer {
   const Ptp4lSetting* NeedsPtp4l() const;
 
   // ---- Into drafts.
-  bool Put(Draft& into, absl::string_view key, OptionValue value, std::string origin,
-           const Ptp4lSetting* setting = nullptr);
-  void PutWhole(Draft& into, absl::string_view key, absl::string_view name,
+  bool Put(ImportDraft& into, absl::string_view key, OptionValue value,
+           std::string origin, const Ptp4lSetting* setting = nullptr);
+  void PutWhole(ImportDraft& into, absl::string_view key, absl::string_view name,
                 std::optional<size_t> port);
-  void PutNanoseconds(Draft& into, absl::string_view key, absl::string_view name,
+  void PutNanoseconds(ImportDraft& into, absl::string_view key, absl::string_view name,
                       std::optional<size_t> port);
+  // Nothing if it is refclockd's default.
+  void PutUnlessDefault(ImportDraft& into, absl::string_view key, OptionValue value,
+                        const Ptp4lSetting& setting);
   void PutRole();
-  void PutClient(Draft& into, std::optional<size_t> port);
-  void PutInterface(Draft& into, std::optional<size_t> port);
-  void PutWire(Draft& into, std::optional<size_t> port);
-  void PutDelay(Draft& into, std::optional<size_t> port);
-  void PutClock(Draft& into, std::optional<size_t> port);
+  void PutClient(ImportDraft& into, std::optional<size_t> port);
+  void PutInterface(ImportDraft& into, std::optional<size_t> port);
+  void PutWire(ImportDraft& into, std::optional<size_t> port);
+  void PutDelay(ImportDraft& into, std::optional<size_t> port);
+  void PutClock(ImportDraft& into, std::optional<size_t> port);
   void PutCompanion();
   void PutUtc();
   void PutPin(const Phc2sysOption& option);
@@ -103,15 +86,16 @@ class Importer {
   void Attend(const Ptp4lSetting& setting, std::string what, std::string right);
   void Attend(std::string where, std::string what, std::string right);
   void JudgePhc2sys();
+  void JudgeSource();
   void JudgeDomains();
   void JudgeCompanion();
   void LeaveOut();
   std::string WhyLeftOut(const Ptp4lSetting& setting);
+  std::string WhyLeftOut(const Phc2sysOption& option) const;
 
   // ---- Out.
   std::string Write() const;
   std::string Head() const;
-  void WriteDraft(const Draft& draft, bool of_port, std::string& text) const;
   std::string WriteLeftOut() const;
   std::vector<ConfigError> SortedProblems() const;
 
@@ -122,8 +106,8 @@ class Importer {
   std::string role_origin_;
   std::vector<std::string> master_signs_;  // "line 4: clockClass 6"
   bool is_master_ = false;                 // And no role was asked for.
-  Draft file_;
-  std::vector<Draft> ports_;  // Of several; otherwise empty.
+  ImportDraft file_{false};
+  std::vector<ImportDraft> ports_;  // Of several; otherwise empty.
   std::set<const Ptp4lSetting*> taken_;
   std::set<char> phc2sys_taken_;
   std::vector<std::pair<size_t, std::string>> left_out_;  // By line.
@@ -131,31 +115,20 @@ class Importer {
   std::vector<Ptp4lProblem> attentions_;
 };
 
+constexpr char kGoesOn[] = "ptp4l goes on doing so";
 constexpr size_t kOfPhc2sys = SIZE_MAX - 1;
 constexpr size_t kOfAll = SIZE_MAX;
 
 // ---- What is there.
 
-// A port's own setting goes before the global one, the later before the earlier.
-const Ptp4lSetting* Importer::Peek(absl::string_view name,
-                                   std::optional<size_t> port) const {
-  const Ptp4lSetting* found = nullptr;
-  for (const Ptp4lSetting& setting : conf_.settings) {
-    if (name != setting.option->name || (setting.port && setting.port != port))
-      continue;
-    if (!found || setting.port || !found->port) found = &setting;
-  }
-  return found;
-}
-
 const Ptp4lSetting* Importer::Take(absl::string_view name, std::optional<size_t> port) {
-  const Ptp4lSetting* setting = Peek(name, port);
+  const Ptp4lSetting* setting = conf_.Find(name, port);
   if (setting) taken_.insert(setting);
   return setting;
 }
 
 bool Importer::IsOn(absl::string_view name, std::optional<size_t> port) const {
-  const Ptp4lSetting* setting = Peek(name, port);
+  const Ptp4lSetting* setting = conf_.Find(name, port);
   return setting && ToInt(*setting) != 0;
 }
 
@@ -177,11 +150,11 @@ void Importer::FindMasterSigns() {
   if (IsOn("clientOnly", {})) return;
   bool every_port = true;
   for (size_t i = 0; i < conf_.ports.size(); ++i) every_port &= IsOn("serverOnly", i);
-  if (every_port && !conf_.ports.empty()) sign(Peek("serverOnly", 0));
-  if (conf_.ports.empty() && IsOn("serverOnly", {})) sign(Peek("serverOnly", {}));
+  if (every_port && !conf_.ports.empty()) sign(conf_.Find("serverOnly", 0));
+  if (conf_.ports.empty() && IsOn("serverOnly", {})) sign(conf_.Find("serverOnly", {}));
   // Better than what an ordinary clock says of itself (IEEE 1588-2019, 7.6.2.5).
   for (const char* name : {"clockClass", "priority1"}) {
-    const Ptp4lSetting* setting = Peek(name, {});
+    const Ptp4lSetting* setting = conf_.Find(name, {});
     if (setting &&
         ToInt(*setting) < Ptp4lNumber(*setting->option, setting->option->fallback)) {
       sign(setting);
@@ -219,44 +192,44 @@ void Importer::ChooseRole() {
 
 // ---- Into drafts.
 
-bool Importer::Put(Draft& into, absl::string_view key, OptionValue value,
+bool Importer::Put(ImportDraft& into, absl::string_view key, OptionValue value,
                    std::string origin, const Ptp4lSetting* setting) {
-  const Option* option = FindOption(key);
-  const auto* text = std::get_if<std::string>(&value.is);
-  std::optional<OptionProblem> problem;
-  if (text && !IsUtf8(*text)) {
-    problem = OptionProblem{"not UTF-8", "UTF-8", {}};
-  } else {
-    problem = option->set(value, into.scratch);
-  }
-  if (!problem) {
-    into.entries[option->key] = {option->get(into.scratch), std::move(origin)};
-    return true;
-  }
-  const std::string what =
-      absl::StrCat("refclockd cannot do that: ", problem->what, ", left out");
+  const auto problem = into.Put(key, value, origin);
+  if (!problem) return true;
+  std::string what =
+      absl::StrCat("left out, refclockd does not do that: ", problem->what);
+  std::string right = absl::StrCat(key, ": ", problem->right);
   if (setting) {
-    Attend(*setting, what, absl::StrCat(option->key, ": ", problem->right));
+    Attend(*setting, std::move(what), std::move(right));
   } else {
-    Attend(origin, what, absl::StrCat(option->key, ": ", problem->right));
+    Attend(std::move(origin), std::move(what), std::move(right));
   }
   return false;
 }
 
-void Importer::PutWhole(Draft& into, absl::string_view key, absl::string_view name,
-                        std::optional<size_t> port) {
-  if (const Ptp4lSetting* setting = Take(name, port)) {
-    Put(into, key, {int64_t{ToInt(*setting)}}, LineOf(*setting), setting);
-  }
+void Importer::PutWhole(ImportDraft& into, absl::string_view key,
+                        absl::string_view name, std::optional<size_t> port) {
+  const Ptp4lSetting* setting = conf_.Find(name, port);
+  if (setting) PutUnlessDefault(into, key, {int64_t{ToInt(*setting)}}, *setting);
 }
 
 // Signs are linuxptp's: asymmetry positive if the way from the master is longer, and
 // half of the difference; latencies subtracted from receive, added to transmit stamps.
-void Importer::PutNanoseconds(Draft& into, absl::string_view key,
+void Importer::PutNanoseconds(ImportDraft& into, absl::string_view key,
                               absl::string_view name, std::optional<size_t> port) {
-  if (const Ptp4lSetting* setting = Take(name, port)) {
-    Put(into, key, {absl::StrCat(ToInt(*setting), "ns")}, LineOf(*setting), setting);
+  const Ptp4lSetting* setting = conf_.Find(name, port);
+  if (setting) {
+    PutUnlessDefault(into, key, {absl::StrCat(ToInt(*setting), "ns")}, *setting);
   }
+}
+
+void Importer::PutUnlessDefault(ImportDraft& into, absl::string_view key,
+                                OptionValue value, const Ptp4lSetting& setting) {
+  const Option& option = *FindOption(key);
+  Config one;
+  if (!option.set(value, one) && option.get(one) == option.Default()) return;
+  taken_.insert(&setting);
+  Put(into, key, std::move(value), LineOf(setting), &setting);
 }
 
 void Importer::PutRole() {
@@ -271,7 +244,7 @@ void Importer::PutRole() {
       std::move(origin));
 }
 
-void Importer::PutInterface(Draft& into, std::optional<size_t> port) {
+void Importer::PutInterface(ImportDraft& into, std::optional<size_t> port) {
   if (port) {
     const Ptp4lPort& from = conf_.ports[*port];
     Put(into, "ptp.interface", {from.name},
@@ -285,13 +258,13 @@ void Importer::PutInterface(Draft& into, std::optional<size_t> port) {
     Put(into, "ptp.interface", {source},
         absl::StrCat("phc2sys -s ", Printable(source)));
     phc2sys_taken_.insert('s');
-  } else if (role_ == Role::kClient) {
+  } else if (role_ == Role::kClient && !is_master_) {
     Attend(request_.file_name, "the file names no interface: ptp4l is told by -i",
            "--interface=eth0, or write it into [ptp]");
   }
 }
 
-void Importer::PutWire(Draft& into, std::optional<size_t> port) {
+void Importer::PutWire(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* transport = Take("network_transport", port);
   const bool l2 = IsWord(transport, "L2");
   const bool udp6 = IsWord(transport, "UDPv6");
@@ -313,13 +286,13 @@ void Importer::PutWire(Draft& into, std::optional<size_t> port) {
   PutNanoseconds(into, "ptp.delay_asymmetry", "delayAsymmetry", port);
   PutNanoseconds(into, "ptp.ingress_latency", "ingressLatency", port);
   PutNanoseconds(into, "ptp.egress_latency", "egressLatency", port);
-  const Ptp4lSetting* threshold = Peek("clock_class_threshold", port);
+  const Ptp4lSetting* threshold = conf_.Find("clock_class_threshold", port);
   if (threshold && !IsPtp4lDefault(*threshold->option, threshold->value)) {
     PutWhole(into, "ptp.max_clock_class", "clock_class_threshold", port);
   }
 }
 
-void Importer::PutDelay(Draft& into, std::optional<size_t> port) {
+void Importer::PutDelay(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* delay = Take("delay_mechanism", port);
   const bool p2p = IsWord(delay, "P2P");
   if (delay) {
@@ -337,8 +310,8 @@ void Importer::PutDelay(Draft& into, std::optional<size_t> port) {
           : "delay = \"p2p\" or \"e2e\", as the network has it; or --role=companion");
 }
 
-void Importer::PutClock(Draft& into, std::optional<size_t> port) {
-  const Ptp4lSetting* index = Peek("phc_index", port);
+void Importer::PutClock(ImportDraft& into, std::optional<size_t> port) {
+  const Ptp4lSetting* index = conf_.Find("phc_index", port);
   const std::string source = Source();
   if (index && ToInt(*index) >= 0) {
     taken_.insert(index);
@@ -347,9 +320,9 @@ void Importer::PutClock(Draft& into, std::optional<size_t> port) {
     phc2sys_taken_.insert('s');
     Put(into, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
   }
-  if (IsWord(Peek("time_stamping", port), "software")) return;
-  const Ptp4lSetting* servo = Peek("clock_servo", {});
-  const Ptp4lSetting* free = Peek("free_running", {});
+  if (IsWord(conf_.Find("time_stamping", port), "software")) return;
+  const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
+  const Ptp4lSetting* free = conf_.Find("free_running", {});
   if (free && ToInt(*free) == 1) {
     taken_.insert(free);
     Put(into, "phc.mode", {std::string("observe")}, LineOf(*free));
@@ -362,11 +335,11 @@ void Importer::PutClock(Draft& into, std::optional<size_t> port) {
   }
 }
 
-void Importer::PutClient(Draft& into, std::optional<size_t> port) {
+void Importer::PutClient(ImportDraft& into, std::optional<size_t> port) {
   PutInterface(into, port);
   PutWire(into, port);
   PutClock(into, port);
-  const Ptp4lSetting* server = Peek("serverOnly", port);
+  const Ptp4lSetting* server = conf_.Find("serverOnly", port);
   if (!server || ToInt(*server) == 0) return;
   Attend(*server, "a port that is always a master: refclockd only follows",
          "the grandmaster role is not in this version: leave this port to ptp4l");
@@ -382,7 +355,7 @@ void Importer::PutCompanion() {
     phc2sys_taken_.insert('s');
     Put(file_, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
   }
-  const Ptp4lSetting* socket = Peek("uds_address", {});
+  const Ptp4lSetting* socket = conf_.Find("uds_address", {});
   if (const Phc2sysOption* asked = phc2sys_.Find('z')) {
     phc2sys_taken_.insert('z');
     Put(file_, "companion.socket", {asked->value},
@@ -393,7 +366,7 @@ void Importer::PutCompanion() {
     }
     return;
   }
-  if (!socket) socket = Peek("uds_ro_address", {});
+  if (!socket) socket = conf_.Find("uds_ro_address", {});
   if (!socket || IsPtp4lDefault(*socket->option, socket->value)) return;
   taken_.insert(socket);
   Put(file_, "companion.socket", {socket->value}, LineOf(*socket), socket);
@@ -417,7 +390,7 @@ void Importer::PutPin(const Phc2sysOption& option) {
   phc2sys_taken_.insert('O');
   const std::string origin = absl::StrCat("phc2sys ", option.written);
   if (-offset < now) {
-    Attend(absl::StrCat("--phc2sys ", option.written),
+    Attend(absl::StrCat("phc2sys ", option.written),
            offset == 0 ? absl::StrCat("takes the PHC for UTC, which is ", now,
                                       " s wrong unless the master sends UTC; left out")
                        : absl::StrCat("wrong by ", now + offset, " s; left out"),
@@ -426,7 +399,7 @@ void Importer::PutPin(const Phc2sysOption& option) {
                               ". If the master is a ptp4l with software stamps: "
                               "utc.arbitrary_timescale = \"utc\"")
                : right);
-    phc2sys_left_out_.push_back(absl::StrCat(origin, ": wrong, see the message"));
+    phc2sys_left_out_.push_back(absl::StrCat(origin, ": wrong"));
     return;
   }
   if (Put(file_, "utc.pin", {-offset}, origin)) {
@@ -449,7 +422,7 @@ void Importer::PutUnit(int64_t unit, const std::string& origin) {
 }
 
 bool Importer::PutSock(const std::string& path, const std::string& origin) {
-  Draft& first = ports_.empty() ? file_ : ports_[0];
+  ImportDraft& first = ports_.empty() ? file_ : ports_[0];
   if (!Put(first, "output.sock.path", {path}, origin)) return false;
   for (size_t i = 1; i < ports_.size(); ++i) {
     Put(ports_[i], "output.sock.path", {absl::StrCat(path, ".", i + 1)},
@@ -464,7 +437,7 @@ void Importer::PutOutputs() {
   const Phc2sysOption* feeds = phc2sys_.Find('E');
   const Phc2sysOption* segment = phc2sys_.Find('M');
   const Phc2sysOption* sock = phc2sys_.Find(kPhc2sysSock);
-  const Ptp4lSetting* servo = Peek("clock_servo", {});
+  const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
   if (feeds && absl::EqualsIgnoreCase(feeds->value, "ntpshm")) {
     phc2sys_taken_.insert({'E', 'M'});
     int unit = 0;
@@ -480,7 +453,7 @@ void Importer::PutOutputs() {
       return;
     }
   }
-  const Ptp4lSetting* unit = Peek("ntpshm_segment", {});
+  const Ptp4lSetting* unit = conf_.Find("ntpshm_segment", {});
   if (role_ == Role::kClient && IsWord(servo, "refclock_sock")) {
     taken_.insert(servo);
     const Ptp4lSetting* path = Take("refclock_sock_address", {});
@@ -492,7 +465,7 @@ void Importer::PutOutputs() {
     taken_.insert(servo);
     if (unit) taken_.insert(unit);
     return PutUnit(unit ? ToInt(*unit) : 0, LineOf(unit ? *unit : *servo));
-  } else if (unit && !IsWord(servo, "ntpshm")) {
+  } else if (unit && ToInt(*unit) != 0 && !IsWord(servo, "ntpshm")) {
     taken_.insert(unit);
     return PutUnit(ToInt(*unit),
                    absl::StrCat(LineOf(*unit), ", of no effect in this ptp4l"));
@@ -509,7 +482,7 @@ void Importer::PutRate() {
   phc2sys_taken_.insert('R');
   constexpr double kMost = 16;
   if (rate > kMost) {
-    Attend(absl::StrCat("--phc2sys ", asked->written),
+    Attend(absl::StrCat("phc2sys ", asked->written),
            absl::StrCat("refclockd publishes ", kMost, " samples a second at most, ",
                         "one for each Sync"),
            absl::StrCat("rate = ", kMost,
@@ -523,57 +496,72 @@ void Importer::PutRate() {
 
 void Importer::Attend(const Ptp4lSetting& setting, std::string what,
                       std::string right) {
+  if (is_master_) return;  // Nothing is imported that could be lost.
   attentions_.push_back(
       {setting.line,
        conf_.ErrorAt(setting.line, setting.column, std::move(what), std::move(right))});
 }
 
 void Importer::Attend(std::string where, std::string what, std::string right) {
-  const size_t order = absl::StartsWith(where, "--phc2sys") ? kOfPhc2sys : kOfAll;
-  attentions_.push_back(
-      {order, {std::move(where), std::move(what), "", 0, std::move(right)}});
+  const bool of_phc2sys = absl::StartsWith(where, "phc2sys");
+  if (of_phc2sys) where.insert(0, "--");
+  attentions_.push_back({of_phc2sys ? kOfPhc2sys : kOfAll,
+                         {std::move(where), std::move(what), "", 0, std::move(right)}});
 }
 
 void Importer::JudgePhc2sys() {
   if (!request_.phc2sys || !phc2sys_.problems.empty()) return;
-  const auto attend = [this](char letter, std::string what, std::string right) {
-    const Phc2sysOption* option = phc2sys_.Find(letter);
-    Attend(absl::StrCat("--phc2sys ", option ? option->written : ""), std::move(what),
-           std::move(right));
-  };
+  if (phc2sys_.Find('f')) {
+    Attend("phc2sys -f", "this file has not been read",
+           "give what it sets on the line, as phc2sys --ntpshm_segment=2");
+  }
+  JudgeDomains();
+  if (is_master_) return;
+  if (Source() == "CLOCK_REALTIME") {
+    return Attend("phc2sys -s CLOCK_REALTIME",
+                  "the system clock as the source is a grandmaster's",
+                  "the grandmaster role is not in this version: not here, then");
+  }
   const Phc2sysOption* feeds = phc2sys_.Find('E');
   const Phc2sysOption* sink = phc2sys_.Find('c');
   const bool to_ntp = feeds && (absl::EqualsIgnoreCase(feeds->value, "ntpshm") ||
                                 absl::EqualsIgnoreCase(feeds->value, "refclock_sock"));
-  if (Source() == "CLOCK_REALTIME") {
-    attend('s', "the system clock as the source is a grandmaster's",
-           "the grandmaster role is not in this version: keep phc2sys for that");
-  } else if (sink && sink->value != "CLOCK_REALTIME") {
-    attend('c', "refclockd steers no clock after another",
-           "keep this phc2sys; refclockd does not need it");
+  if (sink && sink->value != "CLOCK_REALTIME") {
+    Attend(absl::StrCat("phc2sys ", sink->written),
+           "refclockd steers no clock after another",
+           "keep this phc2sys if something needs that clock");
   } else if (!to_ntp) {
-    Attend("--phc2sys", "this phc2sys steers the system clock itself",
-           "have ntpd, ntpsec or chronyd steer it from what refclockd publishes, and "
-           "stop phc2sys");
+    Attend("phc2sys", "it steers the system clock itself",
+           "stop it, and have ntpd, ntpsec or chronyd steer from what refclockd "
+           "publishes");
   }
-  if (phc2sys_.Count('r') > 1 && !IsOn("clientOnly", {}) && !is_master_) {
-    attend('r', "-rr makes the system clock a source when this host is the master",
+  if (phc2sys_.Count('r') > 1 && !IsOn("clientOnly", {})) {
+    Attend("phc2sys -rr",
+           "makes the system clock a source when this host is the master",
            "the grandmaster role is not in this version: refclockd only follows");
   }
-  if (phc2sys_.Find('f')) {
-    attend('f', "this file has not been read",
-           "give what it sets on the line, as phc2sys --ntpshm_segment=2");
+  if (const Phc2sysOption* pps = phc2sys_.Find('d')) {
+    Attend(absl::StrCat("phc2sys ", pps->written), "refclockd reads no PPS device",
+           "keep this phc2sys, or do without");
   }
-  if (phc2sys_.Find('d')) {
-    attend('d', "refclockd reads no PPS device", "keep phc2sys -d, or give it up");
+  JudgeSource();
+}
+
+// phc2sys has to read the clock that ptp4l steers.
+void Importer::JudgeSource() {
+  const std::string source = Source();
+  if (source.empty() || phc2sys_taken_.count('s')) return;
+  for (const Ptp4lPort& port : conf_.ports) {
+    if (port.name == source) return;
   }
-  JudgeDomains();
+  Attend(absl::StrCat("phc2sys -s ", Printable(source)),
+         "the file has no such interface", "the interface that ptp4l follows");
 }
 
 // phc2sys -a and -w ask ptp4l, which answers only those of its domain.
 void Importer::JudgeDomains() {
   if (!phc2sys_.Find('a') && !phc2sys_.Find('w')) return;
-  const Ptp4lSetting* domain = Peek("domainNumber", {});
+  const Ptp4lSetting* domain = conf_.Find("domainNumber", {});
   const Phc2sysOption* asked = phc2sys_.Find('n');
   const int theirs = domain ? ToInt(*domain) : 0;
   const int64_t ours = asked ? ToWhole(asked->value) : 0;
@@ -581,20 +569,26 @@ void Importer::JudgeDomains() {
     phc2sys_taken_.insert('n');
     return;
   }
-  Attend("--phc2sys",
-         absl::StrCat("phc2sys asks domain ", ours, ", but ptp4l is of domain ", theirs,
+  Attend("phc2sys",
+         absl::StrCat("it asks domain ", ours, ", but ptp4l is of domain ", theirs,
                       " and never answers it"),
          absl::StrCat("-n ", theirs, "; domain = ", theirs, " is written"));
 }
 
 void Importer::JudgeCompanion() {
-  const Ptp4lSetting* servo = Peek("clock_servo", {});
-  const bool software = IsWord(Peek("time_stamping", {}), "software");
+  const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
+  const bool software = IsWord(conf_.Find("time_stamping", {}), "software");
+  if (!master_signs_.empty()) {
+    Attend(request_.file_name,
+           absl::StrCat("this is a grandmaster: ", absl::StrJoin(master_signs_, "; ")),
+           "a companion publishes only while ptp4l is a SLAVE");
+  }
   if (IsWord(servo, "ntpshm") || IsWord(servo, "refclock_sock")) {
     Attend(*servo, "this ptp4l feeds the NTP daemon itself, unchecked",
            "free_running 1 in place of it; or --role=client and no ptp4l");
   } else if (software && !IsOn("free_running", {})) {
-    Attend(*Peek("time_stamping", {}), "this ptp4l steers the system clock itself",
+    Attend(*conf_.Find("time_stamping", {}),
+           "this ptp4l steers the system clock itself",
            "free_running 1, and an NTP daemon that steers it");
   }
 }
@@ -606,12 +600,12 @@ std::string Importer::WhyLeftOut(const Ptp4lSetting& setting) {
   const Ptp4lSetting* other = nullptr;
   for (size_t i = 0; i < std::max<size_t>(conf_.ports.size(), 1); ++i) {
     const auto port = conf_.ports.empty() ? std::nullopt : std::optional<size_t>(i);
-    const Ptp4lSetting* found = Peek(name, port);
+    const Ptp4lSetting* found = conf_.Find(name, port);
     in_force |= found == &setting;
     if (found != &setting && (!setting.port || setting.port == port)) other = found;
   }
   if (!in_force && other) return absl::StrCat("overridden by line ", other->line);
-  if (role_ == Role::kCompanion) return "ptp4l goes on doing so";
+  if (role_ == Role::kCompanion) return kGoesOn;
   if (option.why) {
     const bool missed = option.Is(Ptp4lOption::kMatters);
     if (IsPtp4lDefault(option, setting.value)) return "ptp4l's default";
@@ -623,29 +617,73 @@ std::string Importer::WhyLeftOut(const Ptp4lSetting& setting) {
   }
   if (name == "clientOnly" || name == "serverOnly")
     return "refclockd is never a master";
+  if (name == "ntpshm_segment" || name == "refclock_sock_address") {
+    return "of no effect without the clock_servo for it";
+  }
   if (name == "clock_servo") return "servo: refclockd has its own";
   if (absl::StartsWith(name, "uds_")) return "only a companion asks ptp4l";
-  if (absl::StartsWith(name, "logMin")) return "of the other delay mechanism";
+  const bool other_mechanism =
+      (name == "logMinPdelayReqInterval") !=
+      IsWord(conf_.Find("delay_mechanism", setting.port), "P2P");
+  if (absl::StartsWith(name, "logMin") && other_mechanism)
+    return "of no effect with this delay_mechanism";
   if (name == "boundary_clock_jbod") return "no counterpart";
-  if (IsPtp4lDefault(option, setting.value)) return "ptp4l's default";
-  return "of no effect here";
+  if (IsPtp4lDefault(option, setting.value)) return "the default, here and there";
+  return "refclockd's default";
+}
+
+std::string Importer::WhyLeftOut(const Phc2sysOption& option) const {
+  if (option.why) return option.why;
+  switch (option.letter) {
+    case 'a':
+      return "refclockd finds its clocks by itself";
+    case 'r':
+      return "the NTP daemon steers the system clock";
+    case 's':
+    case 'i':
+      return Source() == "CLOCK_REALTIME"
+                 ? "a grandmaster's"
+                 : "refclockd finds the clock of its interface";
+    case 'c':
+      return option.value == "CLOCK_REALTIME" ? "the NTP daemon steers the system clock"
+                                              : "no counterpart";
+    case 'E':
+      return "servo: refclockd steers no system clock";
+    case 'M':
+      return "of no effect without -E ntpshm";
+    case 'n':
+      return "as ptp4l's domain, or of no effect without -a or -w";
+    case 'z':
+      return "only a companion asks ptp4l";
+    default:
+      return "no counterpart";
+  }
 }
 
 void Importer::LeaveOut() {
   for (const Ptp4lSetting& setting : conf_.settings) {
     if (taken_.count(&setting)) continue;
-    left_out_.emplace_back(setting.line,
-                           absl::StrCat(setting.written, ": ", WhyLeftOut(setting)));
+    std::string why = WhyLeftOut(setting);
+    left_out_.emplace_back(setting.line, absl::StrCat(LineOf(setting), ": ", why));
   }
   for (const Ptp4lOther& other : conf_.others) {
-    left_out_.emplace_back(other.line, absl::StrCat(other.written, ": ", other.why));
+    left_out_.emplace_back(
+        other.line,
+        absl::StrCat("line ", other.line, ": ", other.written, ": ",
+                     role_ == Role::kCompanion && !absl::StartsWith(other.why, "wrong")
+                         ? kGoesOn
+                         : other.why));
   }
   std::sort(left_out_.begin(), left_out_.end());
   if (!request_.phc2sys) return;
   for (const Phc2sysOption& option : phc2sys_.options) {
     if (phc2sys_taken_.count(option.letter)) continue;
-    phc2sys_left_out_.push_back(absl::StrCat(
-        "phc2sys ", option.written, ": ", option.why ? option.why : "no counterpart"));
+    std::string why =
+        absl::StrCat("phc2sys ", option.written, ": ", WhyLeftOut(option));
+    // -rr is one thing.
+    if (phc2sys_left_out_.empty() || phc2sys_left_out_.back() != why) {
+      phc2sys_left_out_.push_back(std::move(why));
+    }
   }
 }
 
@@ -676,45 +714,11 @@ std::string Importer::Head() const {
                   "that.\n# (--role=client is for giving up ptp4l too.)\n\n");
 }
 
-// The section that a key stands in, as a table's head; "" at the top.
-std::string HeadOf(absl::string_view key) {
-  const size_t dot = key.find_last_of('.');
-  if (dot == absl::string_view::npos) return "";
-  const absl::string_view section = key.substr(0, dot);
-  return IsListSection(section) ? absl::StrCat("[[", section, "]]")
-                                : absl::StrCat("[", section, "]");
-}
-
-void Importer::WriteDraft(const Draft& draft, bool of_port, std::string& text) const {
-  constexpr int kCommentColumn = 34;
-  const char* dead = is_master_ ? "#" : "";
-  std::string head = of_port ? "[[port]]" : "";
-  if (of_port) absl::StrAppend(&text, "\n", dead, head, "\n");
-  for (const Option& option : Options()) {
-    const auto found = draft.entries.find(option.key);
-    if (found == draft.entries.end()) continue;
-    const std::string key = of_port ? PortKey(option).value_or("") : option.key;
-    if (std::string own = HeadOf(key); own != head) {
-      absl::StrAppend(&text, head.empty() || of_port ? "" : "\n", dead, own, "\n");
-      head = std::move(own);
-    }
-    const std::string leaf = key.substr(key.find_last_of('.') + 1);
-    const auto& [value, origin] = found->second;
-    const std::string setting = absl::StrCat(dead, leaf, " = ", value);
-    if (origin.empty()) {
-      absl::StrAppend(&text, setting, "\n");
-    } else {
-      absl::StrAppendFormat(&text, "%-*s# %s\n", kCommentColumn, setting + " ", origin);
-    }
-    if (leaf == "role") text += '\n';
-  }
-}
-
 std::string Importer::WriteLeftOut() const {
   std::string text;
   if (!left_out_.empty() || !phc2sys_left_out_.empty()) text += "\n# Left out:\n";
   for (const auto& [line, what] : left_out_) {
-    absl::StrAppend(&text, "#   line ", line, ": ", what, "\n");
+    absl::StrAppend(&text, "#   ", what, "\n");
   }
   for (const std::string& what : phc2sys_left_out_) {
     absl::StrAppend(&text, "#   ", what, "\n");
@@ -735,8 +739,9 @@ std::string Importer::WriteLeftOut() const {
 
 std::string Importer::Write() const {
   std::string text = Head();
-  WriteDraft(file_, false, text);
-  for (const Draft& port : ports_) WriteDraft(port, true, text);
+  absl::StrAppend(&text, file_.ToString(is_master_));
+  for (const ImportDraft& port : ports_)
+    absl::StrAppend(&text, port.ToString(is_master_));
   return absl::StrCat(text, WriteLeftOut());
 }
 
@@ -755,7 +760,10 @@ std::vector<ConfigError> Importer::SortedProblems() const {
 
 Imported Importer::Import() {
   if (conf_.ports.empty() && conf_.settings.empty() && !conf_.problems.empty()) {
-    return {"", false, SortedProblems()};
+    Imported none;
+    none.problems.push_back({request_.file_name, "no section and no setting of ptp4l",
+                             "", 0, "a ptp4l.conf, as /etc/linuxptp/ptp4l.conf"});
+    return none;
   }
   ChooseRole();
   PutRole();
@@ -763,7 +771,13 @@ Imported Importer::Import() {
     PutCompanion();
     JudgeCompanion();
   } else if (IsBoundaryClock()) {
-    ports_.resize(std::min(conf_.ports.size(), kMostPorts));
+    ports_.assign(std::min(conf_.ports.size(), kMostPorts), ImportDraft(true));
+    if (conf_.ports.size() > kMostPorts) {
+      Attend(request_.file_name,
+             absl::StrCat(conf_.ports.size(), " ports are too many; the first ",
+                          kMostPorts, " are written"),
+             "a refclockd for the others");
+    }
     for (size_t i = 0; i < ports_.size(); ++i) PutClient(ports_[i], i);
   } else {
     PutClient(file_, conf_.ports.empty() ? std::nullopt : std::optional<size_t>(0));

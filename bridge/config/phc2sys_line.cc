@@ -105,7 +105,7 @@ class Reader {
         ReadLetters(word);
       } else {
         Problem(absl::StrCat("\"", Printable(word), "\" is no option"),
-                "options begin with a dash, and so does what they are given twice");
+                "options begin with a dash: -M 2");
       }
     }
     return std::move(line_);
@@ -114,6 +114,12 @@ class Reader {
  private:
   void Problem(std::string what, std::string right) {
     line_.problems.push_back({"--phc2sys", std::move(what), "", 0, std::move(right)});
+  }
+
+  // What follows it is its value, maybe.
+  void Unknown(const std::string& name) {
+    Problem(absl::StrCat("phc2sys knows no option ", name), "leave it away");
+    if (at_ + 1 < words_.size() && !absl::StartsWith(words_[at_ + 1], "-")) ++at_;
   }
 
   void ReadProgram() {
@@ -129,9 +135,7 @@ class Reader {
     for (size_t i = 1; i < word.size(); ++i) {
       const Row* row = FindRow(word[i]);
       if (!row) {
-        return Problem(
-            absl::StrCat("phc2sys knows no option -", Printable(word.substr(i, 1))),
-            "leave it away");
+        return Unknown(absl::StrCat("-", Printable(word.substr(i, 1))));
       }
       const std::string name = absl::StrCat("-", word.substr(i, 1));
       if (row->kind == '-') {
@@ -156,7 +160,7 @@ class Reader {
     }
     const Ptp4lOption* option = FindPtp4lOption(name);
     if (!option) {
-      return Problem(absl::StrCat("phc2sys knows no option ", shown), "leave it away");
+      return Unknown(shown);
     }
     const Row row{0, 't', 0, 0, option->name, "no counterpart"};
     ReadValue(row, shown, value, equals != absl::string_view::npos);
@@ -168,8 +172,7 @@ class Reader {
     std::string text(value);
     if (text.empty() && !given) {
       if (at_ + 1 == words_.size()) {
-        return Problem(absl::StrCat(name, " needs a value"),
-                       absl::StrCat(name, " and a value behind it"));
+        return Problem(absl::StrCat(name, " needs a value"), "a value behind it");
       }
       text = words_[++at_];
     }

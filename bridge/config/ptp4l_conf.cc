@@ -185,7 +185,9 @@ void Parser::ReadUnicast(absl::string_view line) {
   if (!known || value.empty()) {
     Problem("", "no line of a unicast master table",
             "table_id 1, logQueryInterval 0, peer_address ..., or UDPv4 192.0.2.1");
-  } else if (id) {
+    return Ignore(line, "wrong: no line of such a table");
+  }
+  if (id) {
     const Ptp4lOption& number = *FindPtp4lOption("unicast_master_table");
     const auto table = Ptp4lNumber(number, value);
     table_ = table && *table >= 1 && *table <= number.high;
@@ -275,6 +277,17 @@ void Parser::Store(const Ptp4lOption& option, absl::string_view name,
 
 }  // namespace
 
+const Ptp4lSetting* Ptp4lConf::Find(absl::string_view name,
+                                    std::optional<size_t> port) const {
+  const Ptp4lSetting* found = nullptr;
+  for (const Ptp4lSetting& setting : settings) {
+    if (name != setting.option->name || (setting.port && setting.port != port))
+      continue;
+    if (!found || setting.port || !found->port) found = &setting;
+  }
+  return found;
+}
+
 ConfigError Ptp4lConf::ErrorAt(size_t line, size_t column, std::string what,
                                std::string right) const {
   ConfigError error;
@@ -297,7 +310,7 @@ Ptp4lConf ParsePtp4lConf(absl::string_view file_name, absl::string_view text) {
 }
 
 std::string Printable(absl::string_view text) {
-  constexpr size_t kLongest = 60;
+  constexpr size_t kLongest = 100;
   const bool cut = text.size() > kLongest;
   std::string out;
   for (const char c : text.substr(0, kLongest)) {

@@ -57,6 +57,10 @@ struct Ptp4lConf {
   std::vector<Ptp4lOther> others;
   std::vector<Ptp4lProblem> problems;  // At most kMostPtp4lProblems, then one more.
 
+  // The one in force at a port, or of the whole clock: a port's own goes before that
+  // of [global], the later before the earlier. Null: there is none.
+  const Ptp4lSetting* Find(absl::string_view name, std::optional<size_t> port) const;
+
   // "ptp4l.conf:14:10" and the line itself, for a message.
   ConfigError ErrorAt(size_t line, size_t column, std::string what,
                       std::string right) const;

@@ -31,6 +31,7 @@ constexpr char kMaster[] = "a master's: refclockd only follows";
 constexpr char kLog[] = "logging: refclockd has its own";
 constexpr char kFault[] = "faults: refclockd tries again by itself";
 constexpr char kAsWire[] = "no counterpart: what the master sends counts";
+constexpr char kNoRequest[] = "no counterpart: refclockd requests no intervals";
 constexpr char kGptp[] = "802.1AS: refclockd has no profile for it";
 constexpr char kUnicast[] = "unicast: refclockd is multicast only";
 constexpr char kAddress[] = "no counterpart: refclockd sends to the standard address";
@@ -106,9 +107,9 @@ std::vector<Ptp4lOption> Following() {
       Switch("boundary_clock_jbod", "0", kPort, kTranslated),
 
       Log2("logSyncInterval", "0", kAsWire),
-      Log2("operLogSyncInterval", "0", kAsWire),
-      Log2("operLogPdelayReqInterval", "0", kAsWire),
-      Switch("msg_interval_request", "0", kPort, kAsWire),
+      Log2("operLogSyncInterval", "0", kNoRequest),
+      Log2("operLogPdelayReqInterval", "0", kNoRequest),
+      Switch("msg_interval_request", "0", kPort, kNoRequest),
       Switch("twoStepFlag", "1", kGlobal, kAsWire),
       Switch("assume_two_step", "0", kMatters, kAsWire),
       Switch("check_fup_sync", "0", kGlobal, kFilter),
