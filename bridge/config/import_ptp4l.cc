@@ -36,6 +36,24 @@ std::string LineOf(const Ptp4lSetting& setting) {
                       setting.mended ? ", as it is meant" : "");
 }
 
+// Where a key comes from.
+struct Origin {
+  Origin(std::string text) : comment(std::move(text)) {}  // NOLINT: so it reads well.
+  Origin(const char* text) : comment(text) {}             // NOLINT
+  Origin(const Ptp4lSetting& from, absl::string_view more = "")  // NOLINT
+      : comment(absl::StrCat(LineOf(from), more)), setting(&from) {}
+
+  std::string comment;
+  const Ptp4lSetting* setting = nullptr;
+};
+
+constexpr char kGoesOn[] = "ptp4l goes on doing so";
+constexpr char kRefused[] = "refclockd does not do that";
+constexpr int64_t kOurUnit = 2;  // The default of output.shm.unit.
+// Problems stand in the order of the file, then come these.
+constexpr size_t kOfPhc2sys = SIZE_MAX - 1;
+constexpr size_t kOfAll = SIZE_MAX;
+
 class Importer {
  public:
   explicit Importer(const ImportRequest& request)
@@ -59,8 +77,7 @@ class Importer {
   const Ptp4lSetting* NeedsPtp4l() const;
 
   // ---- Into drafts.
-  bool Put(ImportDraft& into, absl::string_view key, OptionValue value,
-           std::string origin, const Ptp4lSetting* setting = nullptr);
+  bool Put(ImportDraft& into, absl::string_view key, OptionValue value, Origin origin);
   void PutWhole(ImportDraft& into, absl::string_view key, absl::string_view name,
                 std::optional<size_t> port);
   void PutNanoseconds(ImportDraft& into, absl::string_view key, absl::string_view name,
@@ -78,8 +95,10 @@ class Importer {
   void PutUtc();
   void PutPin(const Phc2sysOption& option);
   void PutOutputs();
-  void PutUnit(int64_t unit, const std::string& origin);
-  bool PutSock(const std::string& path, const std::string& origin);
+  bool PutOutputOfPhc2sys();
+  bool PutOutputOfPtp4l();
+  void PutUnit(int64_t unit, const Origin& origin);
+  bool PutSock(const std::string& path, const Origin& origin);
   void PutRate();
 
   // ---- What a person has to see.
@@ -90,6 +109,7 @@ class Importer {
   void JudgeDomains();
   void JudgeCompanion();
   void LeaveOut();
+  const Ptp4lSetting* OverriddenBy(const Ptp4lSetting& setting) const;
   std::string WhyLeftOut(const Ptp4lSetting& setting);
   std::string WhyLeftOut(const Phc2sysOption& option) const;
 
@@ -108,16 +128,12 @@ class Importer {
   bool is_master_ = false;                 // And no role was asked for.
   ImportDraft file_{false};
   std::vector<ImportDraft> ports_;  // Of several; otherwise empty.
-  std::set<const Ptp4lSetting*> taken_;
+  std::set<const Ptp4lSetting*> taken_, refused_;
   std::set<char> phc2sys_taken_;
   std::vector<std::pair<size_t, std::string>> left_out_;  // By line.
   std::vector<std::string> phc2sys_left_out_;
   std::vector<Ptp4lProblem> attentions_;
 };
-
-constexpr char kGoesOn[] = "ptp4l goes on doing so";
-constexpr size_t kOfPhc2sys = SIZE_MAX - 1;
-constexpr size_t kOfAll = SIZE_MAX;
 
 // ---- What is there.
 
@@ -193,16 +209,19 @@ void Importer::ChooseRole() {
 // ---- Into drafts.
 
 bool Importer::Put(ImportDraft& into, absl::string_view key, OptionValue value,
-                   std::string origin, const Ptp4lSetting* setting) {
-  const auto problem = into.Put(key, value, origin);
+                   Origin origin) {
+  const auto problem = into.Put(key, value, origin.comment);
   if (!problem) return true;
   std::string what =
       absl::StrCat("left out, refclockd does not do that: ", problem->what);
   std::string right = absl::StrCat(key, ": ", problem->right);
-  if (setting) {
-    Attend(*setting, std::move(what), std::move(right));
+  if (origin.setting) {
+    refused_.insert(origin.setting);
+    taken_.erase(origin.setting);
+    Attend(*origin.setting, std::move(what), std::move(right));
   } else {
-    Attend(std::move(origin), std::move(what), std::move(right));
+    phc2sys_left_out_.push_back(absl::StrCat(origin.comment, ": ", kRefused));
+    Attend(std::move(origin.comment), std::move(what), std::move(right));
   }
   return false;
 }
@@ -229,7 +248,7 @@ void Importer::PutUnlessDefault(ImportDraft& into, absl::string_view key,
   Config one;
   if (!option.set(value, one) && option.get(one) == option.Default()) return;
   taken_.insert(&setting);
-  Put(into, key, std::move(value), LineOf(setting), &setting);
+  Put(into, key, std::move(value), setting);
 }
 
 void Importer::PutRole() {
@@ -272,13 +291,13 @@ void Importer::PutWire(ImportDraft& into, std::optional<size_t> port) {
       {std::string(l2     ? "l2"
                    : udp6 ? "udp6"
                           : "udp4")},
-      transport ? LineOf(*transport) : "ptp4l's default");
+      transport ? Origin(*transport) : "ptp4l's default");
   PutDelay(into, port);
   PutWhole(into, "ptp.domain", "domainNumber", port);
   if (const Ptp4lSetting* stamps = Take("time_stamping", port)) {
     const bool software = IsWord(stamps, "software");
     Put(into, "ptp.timestamping", {std::string(software ? "software" : "hardware")},
-        LineOf(*stamps));
+        *stamps);
   }
   PutWhole(into, "ptp.minor_version", "ptp_minor_version", port);
   PutWhole(into, "ptp.announce_interval", "logAnnounceInterval", port);
@@ -296,7 +315,7 @@ void Importer::PutDelay(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* delay = Take("delay_mechanism", port);
   const bool p2p = IsWord(delay, "P2P");
   if (delay) {
-    Put(into, "ptp.delay", {std::string(p2p ? "p2p" : "e2e")}, LineOf(*delay));
+    Put(into, "ptp.delay", {std::string(p2p ? "p2p" : "e2e")}, *delay);
   }
   PutWhole(into, "ptp.delay_interval",
            p2p ? "logMinPdelayReqInterval" : "logMinDelayReqInterval", port);
@@ -315,7 +334,7 @@ void Importer::PutClock(ImportDraft& into, std::optional<size_t> port) {
   const std::string source = Source();
   if (index && ToInt(*index) >= 0) {
     taken_.insert(index);
-    Put(into, "phc.device", {absl::StrCat("/dev/ptp", ToInt(*index))}, LineOf(*index));
+    Put(into, "phc.device", {absl::StrCat("/dev/ptp", ToInt(*index))}, *index);
   } else if (absl::StartsWith(source, "/") && !IsBoundaryClock()) {
     phc2sys_taken_.insert('s');
     Put(into, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
@@ -325,11 +344,12 @@ void Importer::PutClock(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* free = conf_.Find("free_running", {});
   if (free && ToInt(*free) == 1) {
     taken_.insert(free);
-    Put(into, "phc.mode", {std::string("observe")}, LineOf(*free));
+    Put(into, "phc.mode", {std::string("observe")}, *free);
   } else if (servo && !IsWord(servo, "pi") && !IsWord(servo, "linreg")) {
     Put(into, "phc.mode", {std::string("observe")},
-        absl::StrCat(LineOf(*servo), ", which steers no clock"));
-  } else if (port.value_or(0) > 0 && !IsOn("boundary_clock_jbod", port)) {
+        {*servo, ", which steers no clock"});
+  } else if (port.value_or(0) > 0 &&
+             (!IsOn("boundary_clock_jbod", port) || (index && !index->port))) {
     Put(into, "phc.mode", {std::string("observe")},
         "ports of one ptp4l have one clock: the first steers it");
   }
@@ -369,12 +389,12 @@ void Importer::PutCompanion() {
   if (!socket) socket = conf_.Find("uds_ro_address", {});
   if (!socket || IsPtp4lDefault(*socket->option, socket->value)) return;
   taken_.insert(socket);
-  Put(file_, "companion.socket", {socket->value}, LineOf(*socket), socket);
+  Put(file_, "companion.socket", {socket->value}, *socket);
 }
 
 void Importer::PutUtc() {
   if (const Ptp4lSetting* leaps = Take("leapfile", {})) {
-    Put(file_, "utc.leap_file", {leaps->value}, LineOf(*leaps), leaps);
+    Put(file_, "utc.leap_file", {leaps->value}, *leaps);
   }
   if (const Phc2sysOption* offset = phc2sys_.Find('O')) PutPin(*offset);
 }
@@ -410,67 +430,81 @@ void Importer::PutPin(const Phc2sysOption& option) {
 
 // ---- Outputs.
 
-void Importer::PutUnit(int64_t unit, const std::string& origin) {
-  if (ports_.empty()) {
-    Put(file_, "output.shm.unit", {unit}, origin);
-    return;
-  }
+// Never without an output: ours stands in for one that refclockd cannot feed.
+void Importer::PutUnit(int64_t unit, const Origin& origin) {
+  const auto put = [this](ImportDraft& into, int64_t wanted, int64_t ours,
+                          const Origin& from) {
+    if (Put(into, "output.shm.unit", {wanted}, from)) return;
+    Put(into, "output.shm.unit", {ours}, "refclockd's default");
+  };
+  if (ports_.empty()) return put(file_, unit, kOurUnit, origin);
   for (size_t i = 0; i < ports_.size(); ++i) {
-    Put(ports_[i], "output.shm.unit", {unit + static_cast<int64_t>(i)},
-        i == 0 ? origin : "one unit for each: ntpd or chronyd chooses");
+    const auto more = static_cast<int64_t>(i);
+    put(ports_[i], unit + more, kOurUnit + more,
+        i == 0 ? origin : Origin("one unit for each: ntpd or chronyd chooses"));
   }
 }
 
-bool Importer::PutSock(const std::string& path, const std::string& origin) {
-  ImportDraft& first = ports_.empty() ? file_ : ports_[0];
-  if (!Put(first, "output.sock.path", {path}, origin)) return false;
-  for (size_t i = 1; i < ports_.size(); ++i) {
-    Put(ports_[i], "output.sock.path", {absl::StrCat(path, ".", i + 1)},
-        "one socket for each: chronyd chooses");
+bool Importer::PutSock(const std::string& path, const Origin& origin) {
+  if (ports_.empty()) return Put(file_, "output.sock.path", {path}, origin);
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    const std::string suffix = i == 0 ? "" : absl::StrCat(".", i + 1);
+    if (!Put(ports_[i], "output.sock.path", {absl::StrCat(path, suffix)},
+             i == 0 ? origin : Origin("one socket for each: chronyd chooses"))) {
+      return false;
+    }
   }
+  return true;
+}
+
+bool Importer::PutOutputOfPhc2sys() {
+  const Phc2sysOption* feeds = phc2sys_.Find('E');
+  if (!feeds) return false;
+  const std::string origin = absl::StrCat("phc2sys ", feeds->written);
+  if (absl::EqualsIgnoreCase(feeds->value, "ntpshm")) {
+    phc2sys_taken_.insert({'E', 'M'});
+    const Phc2sysOption* segment = phc2sys_.Find('M');
+    PutUnit(segment ? ToWhole(segment->value) : 0,
+            absl::StrCat(origin, segment ? absl::StrCat(" ", segment->written)
+                                         : " without -M, which is unit 0"));
+    return true;
+  }
+  if (!absl::EqualsIgnoreCase(feeds->value, "refclock_sock")) return false;
+  phc2sys_taken_.insert({'E', kPhc2sysSock});
+  const Phc2sysOption* sock = phc2sys_.Find(kPhc2sysSock);
+  return PutSock(
+      sock ? sock->value : FindPtp4lOption("refclock_sock_address")->fallback, origin);
+}
+
+bool Importer::PutOutputOfPtp4l() {
+  const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
+  const Ptp4lSetting* unit = conf_.Find("ntpshm_segment", {});
+  const bool client = role_ == Role::kClient;
+  if (client && IsWord(servo, "refclock_sock")) {
+    taken_.insert(servo);
+    const Ptp4lSetting* path = Take("refclock_sock_address", {});
+    return PutSock(
+        path ? path->value : FindPtp4lOption("refclock_sock_address")->fallback,
+        path ? *path : *servo);
+  }
+  if (client && IsWord(servo, "ntpshm")) {
+    taken_.insert(servo);
+    if (unit) taken_.insert(unit);
+    PutUnit(unit ? ToInt(*unit) : 0, unit ? *unit : *servo);
+    return true;
+  }
+  if (!unit || ToInt(*unit) == 0 || IsWord(servo, "ntpshm")) return false;
+  taken_.insert(unit);
+  PutUnit(ToInt(*unit), {*unit, ", of no effect in this ptp4l"});
   return true;
 }
 
 void Importer::PutOutputs() {
   PutRate();
-  constexpr int kOurUnit = 2;
-  const Phc2sysOption* feeds = phc2sys_.Find('E');
-  const Phc2sysOption* segment = phc2sys_.Find('M');
-  const Phc2sysOption* sock = phc2sys_.Find(kPhc2sysSock);
-  const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
-  if (feeds && absl::EqualsIgnoreCase(feeds->value, "ntpshm")) {
-    phc2sys_taken_.insert({'E', 'M'});
-    int unit = 0;
-    if (segment) (void)absl::SimpleAtoi(segment->value, &unit);
-    return PutUnit(
-        unit, absl::StrCat("phc2sys ", feeds->written, " ",
-                           segment ? segment->written : "without -M, which is unit 0"));
-  }
-  if (feeds && absl::EqualsIgnoreCase(feeds->value, "refclock_sock")) {
-    phc2sys_taken_.insert({'E', kPhc2sysSock});
-    const char* path = FindPtp4lOption("refclock_sock_address")->fallback;
-    if (PutSock(sock ? sock->value : path, absl::StrCat("phc2sys ", feeds->written))) {
-      return;
-    }
-  }
+  if (PutOutputOfPhc2sys() || PutOutputOfPtp4l()) return;
   const Ptp4lSetting* unit = conf_.Find("ntpshm_segment", {});
-  if (role_ == Role::kClient && IsWord(servo, "refclock_sock")) {
-    taken_.insert(servo);
-    const Ptp4lSetting* path = Take("refclock_sock_address", {});
-    if (PutSock(path ? path->value : FindPtp4lOption("refclock_sock_address")->fallback,
-                LineOf(path ? *path : *servo))) {
-      return;
-    }
-  } else if (role_ == Role::kClient && IsWord(servo, "ntpshm")) {
-    taken_.insert(servo);
-    if (unit) taken_.insert(unit);
-    return PutUnit(unit ? ToInt(*unit) : 0, LineOf(unit ? *unit : *servo));
-  } else if (unit && ToInt(*unit) != 0 && !IsWord(servo, "ntpshm")) {
-    taken_.insert(unit);
-    return PutUnit(ToInt(*unit),
-                   absl::StrCat(LineOf(*unit), ", of no effect in this ptp4l"));
-  }
-  const bool other = IsWord(servo, "ntpshm") && unit && ToInt(*unit) == kOurUnit;
+  const bool other = IsWord(conf_.Find("clock_servo", {}), "ntpshm") && unit &&
+                     ToInt(*unit) == kOurUnit;
   PutUnit(other ? kOurUnit + 1 : kOurUnit,
           other ? "refclockd's default is taken by ptp4l" : "refclockd's default");
 }
@@ -593,18 +627,26 @@ void Importer::JudgeCompanion() {
   }
 }
 
+// Null: it is in force somewhere.
+const Ptp4lSetting* Importer::OverriddenBy(const Ptp4lSetting& setting) const {
+  const char* name = setting.option->name;
+  const Ptp4lSetting* found = conf_.Find(name, setting.port);
+  if (found != &setting) return found;
+  if (setting.port || conf_.ports.empty()) return nullptr;
+  for (size_t i = 0; i < conf_.ports.size(); ++i) {
+    found = conf_.Find(name, i);
+    if (found == &setting) return nullptr;
+  }
+  return found;
+}
+
 std::string Importer::WhyLeftOut(const Ptp4lSetting& setting) {
   const Ptp4lOption& option = *setting.option;
   const absl::string_view name = option.name;
-  bool in_force = false;
-  const Ptp4lSetting* other = nullptr;
-  for (size_t i = 0; i < std::max<size_t>(conf_.ports.size(), 1); ++i) {
-    const auto port = conf_.ports.empty() ? std::nullopt : std::optional<size_t>(i);
-    const Ptp4lSetting* found = conf_.Find(name, port);
-    in_force |= found == &setting;
-    if (found != &setting && (!setting.port || setting.port == port)) other = found;
+  if (const Ptp4lSetting* other = OverriddenBy(setting)) {
+    return absl::StrCat("overridden by line ", other->line);
   }
-  if (!in_force && other) return absl::StrCat("overridden by line ", other->line);
+  if (refused_.count(&setting)) return kRefused;
   if (role_ == Role::kCompanion) return kGoesOn;
   if (option.why) {
     const bool missed = option.Is(Ptp4lOption::kMatters);
@@ -724,10 +766,13 @@ std::string Importer::WriteLeftOut() const {
     absl::StrAppend(&text, "#   ", what, "\n");
   }
   std::vector<std::string> newer;
-  for (const Ptp4lSetting& setting : conf_.settings) {
-    if (setting.option->Is(Ptp4lOption::kSince4) &&
+  const Ptp4lOption* said = nullptr;
+  for (const auto& [what, index] : conf_.last) {
+    const Ptp4lSetting& setting = conf_.settings[index];
+    if (setting.option->Is(Ptp4lOption::kSince4) && setting.option != said &&
         absl::StartsWith(setting.written, setting.option->name)) {
       newer.push_back(absl::StrCat(setting.option->name, " (line ", setting.line, ")"));
+      said = setting.option;
     }
   }
   if (!newer.empty()) {

@@ -15,6 +15,8 @@ namespace {
 // ptp4l reads lines into 1024 octets, with the line's end and a zero.
 constexpr size_t kLongestLine = 1022;
 
+constexpr char kUnicastTable[] = "unicast_master_table";
+
 bool IsSpace(char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); }
 
 absl::string_view FirstWord(absl::string_view text) {
@@ -35,12 +37,12 @@ bool IsInterfaceName(absl::string_view name) {
 }
 
 std::string NameHelp(absl::string_view name) {
-  std::vector<std::string> names;
-  for (const Ptp4lOption& option : Ptp4lOptions()) {
-    if (absl::EqualsIgnoreCase(option.name, name)) {
-      return absl::StrCat(option.name, "; upper and lower case count");
+  std::vector<std::string> names = {"slaveOnly", "masterOnly"};
+  for (const Ptp4lOption& option : Ptp4lOptions()) names.emplace_back(option.name);
+  for (const std::string& known : names) {
+    if (absl::EqualsIgnoreCase(known, name)) {
+      return absl::StrCat(known, "; upper and lower case count");
     }
-    names.emplace_back(option.name);
   }
   if (const auto nearest = Nearest(name, names)) {
     return absl::StrCat("did you mean ", *nearest, "? If not, delete the line");
@@ -104,6 +106,7 @@ class Parser {
              bool mended);
 
   Ptp4lConf conf_;
+  std::map<std::string, size_t> port_of_;  // By interface.
   Section section_ = Section::kNone;
   size_t port_ = 0;     // Of kPort.
   bool table_ = false;  // Of kUnicast: its table_id was there.
@@ -136,10 +139,10 @@ void Parser::ReadLine(absl::string_view line) {
 void Parser::ReadHead(absl::string_view line) {
   absl::string_view name = line.substr(1);
   name = absl::StripAsciiWhitespace(name.substr(0, name.find_first_of("[]")));
-  const bool unicast = absl::EqualsIgnoreCase(name, "unicast_master_table");
-  if (unicast || absl::EqualsIgnoreCase(name, "global")) {
-    const std::string head =
-        absl::StrCat("[", unicast ? "unicast_master_table" : "global", "]");
+  const auto meant = Nearest(absl::AsciiStrToLower(name), {"global", kUnicastTable});
+  if (meant) {
+    const bool unicast = *meant == kUnicastTable;
+    const std::string head = absl::StrCat("[", *meant, "]");
     section_ = unicast ? Section::kUnicast : Section::kGlobal;
     table_ = false;
     if (!absl::EqualsIgnoreCase(line, head)) {
@@ -167,10 +170,9 @@ void Parser::ReadHead(absl::string_view line) {
 
 void Parser::OpenPort(absl::string_view name) {
   section_ = Section::kPort;
-  for (port_ = 0; port_ < conf_.ports.size(); ++port_) {
-    if (conf_.ports[port_].name == name) return;
-  }
-  conf_.ports.push_back({std::string(name), line_});
+  const auto [at, is_new] = port_of_.try_emplace(std::string(name), conf_.ports.size());
+  if (is_new) conf_.ports.push_back({at->first, line_});
+  port_ = at->second;
 }
 
 void Parser::ReadUnicast(absl::string_view line) {
@@ -188,7 +190,7 @@ void Parser::ReadUnicast(absl::string_view line) {
     return Ignore(line, "wrong: no line of such a table");
   }
   if (id) {
-    const Ptp4lOption& number = *FindPtp4lOption("unicast_master_table");
+    const Ptp4lOption& number = *FindPtp4lOption(kUnicastTable);
     const auto table = Ptp4lNumber(number, value);
     table_ = table && *table >= 1 && *table <= number.high;
     if (!table_) Problem(value, "no number of a table", "a whole number from 1");
@@ -206,8 +208,10 @@ void Parser::ReadSetting(absl::string_view line) {
   const size_t equals = name.find('=');
   const Ptp4lOption* option = FindPtp4lOption(name.substr(0, equals));
   if (!option) {
+    // Not for each of a million lines.
+    const bool said = conf_.problems.size() >= kMostPtp4lProblems;
     Problem(name, absl::StrCat("ptp4l knows no option ", Printable(name)),
-            NameHelp(name.substr(0, equals)));
+            said ? "" : NameHelp(name.substr(0, equals)));
     return Ignore(line, "wrong: ptp4l knows no such option");
   }
   if (!MayStandHere(*option, name)) {
@@ -244,6 +248,8 @@ void Parser::ReadValue(const Ptp4lOption& option, absl::string_view name,
   }
   absl::string_view meant = value.substr(equals ? 1 : 0);
   meant = FirstWord(absl::StripLeadingAsciiWhitespace(meant));
+  while (!text && absl::ConsumeSuffix(&meant, ";")) {
+  }
   if (meant.empty() || meant[0] == '#' || !Ptp4lRefusal(option, meant).empty()) {
     Problem(value, absl::StrCat(name, " ", Printable(value), " is refused by ptp4l"),
             Expected(option));
@@ -272,6 +278,7 @@ void Parser::Store(const Ptp4lOption& option, absl::string_view name,
                        ColumnOf(value),
                        mended};
   if (section_ == Section::kPort) setting.port = port_;
+  conf_.last[{&option, setting.port}] = conf_.settings.size();
   conf_.settings.push_back(std::move(setting));
 }
 
@@ -279,13 +286,10 @@ void Parser::Store(const Ptp4lOption& option, absl::string_view name,
 
 const Ptp4lSetting* Ptp4lConf::Find(absl::string_view name,
                                     std::optional<size_t> port) const {
-  const Ptp4lSetting* found = nullptr;
-  for (const Ptp4lSetting& setting : settings) {
-    if (name != setting.option->name || (setting.port && setting.port != port))
-      continue;
-    if (!found || setting.port || !found->port) found = &setting;
-  }
-  return found;
+  const Ptp4lOption* option = FindPtp4lOption(name);
+  auto found = last.find({option, port});
+  if (found == last.end()) found = last.find({option, std::nullopt});
+  return found == last.end() ? nullptr : &settings[found->second];
 }
 
 ConfigError Ptp4lConf::ErrorAt(size_t line, size_t column, std::string what,

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -54,6 +56,8 @@ struct Ptp4lConf {
   std::vector<std::string> lines;
   std::vector<Ptp4lPort> ports;
   std::vector<Ptp4lSetting> settings;  // In the order of the file.
+  // Indices into them: the last one of each option and port.
+  std::map<std::pair<const Ptp4lOption*, std::optional<size_t>>, size_t> last;
   std::vector<Ptp4lOther> others;
   std::vector<Ptp4lProblem> problems;  // At most kMostPtp4lProblems, then one more.
 

@@ -256,7 +256,7 @@ std::vector<Ptp4lOption> Housekeeping() {
       Text("ts2phc.nmea_serialport", "/dev/ttyS0", kGlobal, kTs2phc),
       Whole("ts2phc.perout_phase", "-1", 0, 999999999, kPort | k4, kTs2phc),
       Whole("ts2phc.pin_index", "0", 0, kIntMax, kPort, kTs2phc),
-      Whole("ts2phc.pulsewidth", "500000000", 1000000, 999000000, kPort, kTs2phc),
+      Whole("ts2phc.pulsewidth", "500000000", 1000000, 999000000, kGlobal, kTs2phc),
       Text("ts2phc.tod_source", "generic", k4, kTs2phc),
   };
 }
