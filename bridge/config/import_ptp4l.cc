@@ -105,6 +105,7 @@ class Importer {
   void Attend(const Ptp4lSetting& setting, std::string what, std::string right);
   void Attend(std::string where, std::string what, std::string right);
   void JudgePhc2sys();
+  bool HasInterface(absl::string_view name) const;
   void JudgeSource();
   void JudgeDomains();
   void JudgeCompanion();
@@ -114,6 +115,7 @@ class Importer {
   std::string WhyLeftOut(const Phc2sysOption& option) const;
 
   // ---- Out.
+  Imported NoPtp4lConf() const;
   std::string Write() const;
   std::string Head() const;
   std::string WriteLeftOut() const;
@@ -581,15 +583,19 @@ void Importer::JudgePhc2sys() {
   JudgeSource();
 }
 
+bool Importer::HasInterface(absl::string_view name) const {
+  if (conf_.ports.empty()) return name == request_.interface;
+  return std::any_of(conf_.ports.begin(), conf_.ports.end(),
+                     [&](const Ptp4lPort& port) { return port.name == name; });
+}
+
 // phc2sys has to read the clock that ptp4l steers.
 void Importer::JudgeSource() {
   const std::string source = Source();
   if (source.empty() || phc2sys_taken_.count('s')) return;
-  for (const Ptp4lPort& port : conf_.ports) {
-    if (port.name == source) return;
-  }
+  if (HasInterface(source)) return;
   Attend(absl::StrCat("phc2sys -s ", Printable(source)),
-         "the file has no such interface", "the interface that ptp4l follows");
+         "ptp4l does not follow at that interface", "the one that ptp4l follows at");
 }
 
 // phc2sys -a and -w ask ptp4l, which answers only those of its domain.
@@ -803,13 +809,20 @@ std::vector<ConfigError> Importer::SortedProblems() const {
   return sorted;
 }
 
-Imported Importer::Import() {
-  if (conf_.ports.empty() && conf_.settings.empty() && !conf_.problems.empty()) {
-    Imported none;
-    none.problems.push_back({request_.file_name, "no section and no setting of ptp4l",
-                             "", 0, "a ptp4l.conf, as /etc/linuxptp/ptp4l.conf"});
-    return none;
+// Nothing in it is ptp4l's, and something is not: ours, chrony's, a program.
+Imported Importer::NoPtp4lConf() const {
+  constexpr size_t kShown = 3;
+  Imported none;
+  none.problems.push_back({request_.file_name, "there is no setting of ptp4l in it", "",
+                           0, "a ptp4l.conf, as /etc/linuxptp/ptp4l.conf"});
+  for (size_t i = 0; i < std::min(kShown, conf_.problems.size()); ++i) {
+    none.problems.push_back(conf_.problems[i].error);
   }
+  return none;
+}
+
+Imported Importer::Import() {
+  if (conf_.settings.empty() && !conf_.problems.empty()) return NoPtp4lConf();
   ChooseRole();
   PutRole();
   if (role_ == Role::kCompanion) {
@@ -830,6 +843,11 @@ Imported Importer::Import() {
   PutUtc();
   PutOutputs();
   JudgePhc2sys();
+  if (!request_.interface.empty() && !HasInterface(request_.interface)) {
+    Attend("--interface", "the file names its interfaces itself",
+           absl::StrCat("leave it away; they are ", Printable(conf_.ports[0].name),
+                        IsBoundaryClock() ? ", ..." : ""));
+  }
   LeaveOut();
   if (is_master_) {
     Attend(request_.file_name,

@@ -86,7 +86,8 @@ TEST(Programs, ShowHelpAndVersion) {
   for (const char* words :
        {"refclockd --help", "refclockd --version", "refclockctl --help",
         "refclockctl --version", "refclockctl status --help", "refclockctl shm --help",
-        "refclockctl explain --help", "refclockctl replay --help"}) {
+        "refclockctl explain --help", "refclockctl import --help",
+        "refclockctl replay --help"}) {
     const Result result = Execute(words);
     EXPECT_EQ(result.code, 0) << words;
     EXPECT_NE(result.text, "") << words;
@@ -94,8 +95,10 @@ TEST(Programs, ShowHelpAndVersion) {
 }
 
 TEST(Refclockctl, ExitsWithTwoAfterWrongUse) {
-  for (const char* words : {"", "stauts", "status x", "status --jsn", "shm --unit=218",
-                            "shm --unit=x", "explain", "explain reason"}) {
+  for (const char* words :
+       {"", "stauts", "status x", "status --jsn", "shm --unit=218", "shm --unit=x",
+        "explain", "explain reason", "import", "import a b", "import /nonexistent",
+        "import --role=auto /dev/null"}) {
     EXPECT_EQ(Execute(absl::StrCat("refclockctl ", words)).code, 2) << words;
   }
   EXPECT_THAT(Execute("refclockctl stauts").text, HasSubstr("did you mean status?"));
@@ -106,6 +109,28 @@ TEST(Refclockctl, ExplainsReasonsStatesAndOptions) {
               AllOf(HasSubstr("utc-offset-contested"), HasSubstr("other-domain")));
   EXPECT_THAT(Execute("refclockctl explain states").text, HasSubstr("UNCALIBRATED"));
   EXPECT_THAT(Execute("refclockctl explain options").text, HasSubstr("ptp.domain = 0"));
+}
+
+TEST(RefclockctlImport, WritesWhatTheDaemonTakesAndSaysWhatIsWrong) {
+  const std::string conf = Temporary("ptp4l.conf");
+  const std::string toml = Temporary("imported.toml");
+  const std::string import = absl::StrCat(
+      "refclockctl import ", conf, " --phc2sys='phc2sys -s lo -E ntpshm -M 9' > ", toml,
+      " 2>/dev/null #");
+  std::ofstream(conf) << "[global]\nslaveOnly 1\n[lo]\n";
+  EXPECT_EQ(Execute(import).code, 0);
+  EXPECT_EQ(Execute(absl::StrCat("refclockd --check --config=", toml)).code, 0);
+
+  std::ofstream(conf, std::ios::app) << "logSyncInterval -3 # fast\n";
+  EXPECT_EQ(Execute(import).code, 1);
+  EXPECT_EQ(Execute(absl::StrCat("refclockd --check --config=", toml)).code, 0);
+  EXPECT_THAT(Execute(absl::StrCat("refclockctl import ", conf)).text,
+              HasSubstr(absl::StrCat(conf, ":4:20: ptp4l refuses a comment")));
+
+  // Ours is not theirs.
+  EXPECT_EQ(Execute(absl::StrCat("refclockctl import ", toml)).code, 2);
+  std::remove(conf.c_str());
+  std::remove(toml.c_str());
 }
 
 TEST(RefclockctlStatus, SaysWhatToDoWhenNoDaemonAnswers) {

@@ -144,6 +144,12 @@ TEST(ImportClient, FindsTheInterfaceWhereverItIsNamed) {
   EXPECT_EQ(Good("[global]\n", "phc2sys -s eth3 -E ntpshm").ptp.interface, "eth3");
   const Imported flag = ImportPtp4l({"f.conf", "[global]\n", std::nullopt, {}, "eth4"});
   EXPECT_EQ(Loaded(flag).ptp.interface, "eth4");
+  const Imported both =
+      ImportPtp4l({"f.conf", "[global]\n", "phc2sys -s eth4 -E ntpshm", {}, "eth4"});
+  EXPECT_THAT(Messages(both), IsEmpty());
+  const Imported other = ImportPtp4l({"f.conf", "[eth0]\n", std::nullopt, {}, "eth4"});
+  EXPECT_THAT(Messages(other), ElementsAre(HasSubstr("names its interfaces itself")));
+  EXPECT_EQ(Loaded(other).ptp.interface, "eth0");
   const Imported none = Import("[global]\n");
   EXPECT_FALSE(none.usable);
   EXPECT_THAT(Messages(none), ElementsAre(HasSubstr("--interface=eth0")));
@@ -255,7 +261,7 @@ TEST(ImportPhc2sys, NamesWhatItDidThatNobodyDoesNow) {
                 {"phc2sys -s eth0 -c eth1 -w", "steers no clock after another"},
                 {"phc2sys -a -r -E ntpshm -f /etc/p.conf", "has not been read"},
                 {"phc2sys -s eth0 -E ntpshm -d /dev/pps0", "reads no PPS device"},
-                {"phc2sys -s eth7 -E ntpshm", "no such interface"},
+                {"phc2sys -s eth7 -E ntpshm", "does not follow at that interface"},
                 {"phc2sys -s eth0 -E ntpshm -R 256", "16 samples a second"},
                 {"phc2sys -s eth0 -E ntpshm -R 0.001", "rate 0.001 is out of range"},
                 {"phc2sys -s CLOCK_REALTIME -c eth0", "grandmaster's"}};
@@ -296,12 +302,15 @@ TEST(ImportGrandmaster, BecomesCommentsUnlessARoleIsAskedFor) {
 // ---- Everything.
 
 TEST(Import, SaysSoWhenTheTextIsNoPtp4lConf) {
-  for (const char* text : {"role = \"client\"\n", "\x7f\x45LF\n", "server ntp.org\n"}) {
+  for (const char* text : {"role = \"client\"\n[ptp]\ninterface = \"eth0\"\n",
+                           "\x7f\x45LF\n", "server ntp.example\n"}) {
     const Imported imported = Import(text);
     EXPECT_EQ(imported.toml, "") << text;
-    EXPECT_THAT(Messages(imported), ElementsAre(HasSubstr("no section"))) << text;
+    ASSERT_THAT(Messages(imported), Not(IsEmpty())) << text;
+    EXPECT_THAT(Messages(imported)[0], HasSubstr("no setting of ptp4l")) << text;
   }
-  EXPECT_NE(Import("").toml, "");  // ptp4l takes an empty file.
+  EXPECT_NE(Import("").toml, "");          // ptp4l takes an empty file,
+  EXPECT_NE(Import("[eth0]\n").toml, "");  // and one without a setting.
 }
 
 TEST(Import, MentionsEveryLineThatSetsSomething) {
