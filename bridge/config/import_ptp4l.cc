@@ -171,8 +171,10 @@ void Importer::FindMasterSigns() {
   if (every_port && !conf_.ports.empty()) sign(conf_.Find("serverOnly", 0));
   if (conf_.ports.empty() && IsOn("serverOnly", {})) sign(conf_.Find("serverOnly", {}));
   // Better than what an ordinary clock says of itself (IEEE 1588-2019, 7.6.2.5).
+  // Of a boundary clock priority1 says nothing.
   for (const char* name : {"clockClass", "priority1"}) {
     const Ptp4lSetting* setting = conf_.Find(name, {});
+    if (IsBoundaryClock() && absl::string_view(name) == "priority1") continue;
     if (setting &&
         ToInt(*setting) < Ptp4lNumber(*setting->option, setting->option->fallback)) {
       sign(setting);
@@ -327,7 +329,7 @@ void Importer::PutDelay(ImportDraft& into, std::optional<size_t> port) {
       absl::StrCat("refclockd has no delay mechanism ", Printable(delay->value),
                    "; \"e2e\" is written"),
       IsWord(delay, "Auto")
-          ? "delay = \"p2p\" where the neighbour sends Pdelay_Req; else it is right"
+          ? "that is right unless the neighbour sends Pdelay_Req: then delay = \"p2p\""
           : "delay = \"p2p\" or \"e2e\", as the network has it; or --role=companion");
 }
 
@@ -592,7 +594,7 @@ bool Importer::HasInterface(absl::string_view name) const {
 // phc2sys has to read the clock that ptp4l steers.
 void Importer::JudgeSource() {
   const std::string source = Source();
-  if (source.empty() || phc2sys_taken_.count('s')) return;
+  if (source.empty() || source[0] == '/' || phc2sys_taken_.count('s')) return;
   if (HasInterface(source)) return;
   Attend(absl::StrCat("phc2sys -s ", Printable(source)),
          "ptp4l does not follow at that interface", "the one that ptp4l follows at");
