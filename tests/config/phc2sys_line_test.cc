@@ -59,12 +59,12 @@ TEST(Phc2sysLine, KnowsLongOptionsOfThoseThatHaveALetter) {
 
 TEST(Phc2sysLine, NamesWhatPhc2sysWouldRefuse) {
   EXPECT_THAT(Problems(""), ElementsAre(HasSubstr("empty")));
-  EXPECT_THAT(Problems("ptp4l -i eth0"),
-              ElementsAre(HasSubstr("not phc2sys")));
+  EXPECT_THAT(Problems("ptp4l -i eth0"), ElementsAre(HasSubstr("not phc2sys")));
   EXPECT_THAT(Problems("phc2sys -y foo -w"), ElementsAre(HasSubstr("-y")));
   EXPECT_THAT(Problems("phc2sys --bogus 3"), ElementsAre(HasSubstr("--bogus")));
   EXPECT_THAT(Problems("phc2sys -M"), ElementsAre(HasSubstr("needs a value")));
-  EXPECT_THAT(Problems("phc2sys -M two"), ElementsAre(HasSubstr("-2147483647 to 2147483647")));
+  EXPECT_THAT(Problems("phc2sys -M two"),
+              ElementsAre(HasSubstr("-2147483647 to 2147483647")));
   EXPECT_THAT(Problems("phc2sys -n 256"), ElementsAre(HasSubstr("0 to 255")));
   EXPECT_THAT(Problems("phc2sys -R 0"), ElementsAre(HasSubstr("a number")));
   EXPECT_THAT(Problems("phc2sys -w eth0"), ElementsAre(HasSubstr("no option")));
