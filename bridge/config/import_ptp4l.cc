@@ -107,8 +107,8 @@ void Ptp4lImporter::ChooseRole() {
 
 // ---- Into drafts.
 
-bool Ptp4lImporter::Put(ImportDraft& into, absl::string_view key, OptionValue value,
-                        Origin origin) {
+bool Ptp4lImporter::Put(ImportDraft& into, absl::string_view key,
+                        const OptionValue& value, Origin origin) {
   const auto problem = into.Put(key, value, origin.comment);
   if (!problem) return true;
   std::string what =
@@ -142,12 +142,13 @@ void Ptp4lImporter::PutNanoseconds(ImportDraft& into, absl::string_view key,
 }
 
 void Ptp4lImporter::PutUnlessDefault(ImportDraft& into, absl::string_view key,
-                                     OptionValue value, const Ptp4lSetting& setting) {
+                                     const OptionValue& value,
+                                     const Ptp4lSetting& setting) {
   const Option& option = *FindOption(key);
   Config one;
   if (!option.set(value, one) && option.get(one) == option.Default()) return;
   taken_.insert(&setting);
-  Put(into, key, std::move(value), setting);
+  Put(into, key, value, setting);
 }
 
 void Ptp4lImporter::PutRole() {

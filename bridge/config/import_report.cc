@@ -294,6 +294,7 @@ std::vector<ConfigError> Ptp4lImporter::SortedProblems() const {
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& a, const auto& b) { return a.line < b.line; });
   std::vector<ConfigError> sorted;
+  sorted.reserve(all.size());
   for (Ptp4lProblem& problem : all) sorted.push_back(std::move(problem.error));
   return sorted;
 }

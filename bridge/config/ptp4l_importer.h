@@ -67,14 +67,15 @@ class Ptp4lImporter {
   const Ptp4lSetting* NeedsPtp4l() const;
 
   // ---- Into drafts.
-  bool Put(ImportDraft& into, absl::string_view key, OptionValue value, Origin origin);
+  bool Put(ImportDraft& into, absl::string_view key, const OptionValue& value,
+           Origin origin);
   void PutWhole(ImportDraft& into, absl::string_view key, absl::string_view name,
                 std::optional<size_t> port);
   void PutNanoseconds(ImportDraft& into, absl::string_view key, absl::string_view name,
                       std::optional<size_t> port);
   // Nothing if it is refclockd's default.
-  void PutUnlessDefault(ImportDraft& into, absl::string_view key, OptionValue value,
-                        const Ptp4lSetting& setting);
+  void PutUnlessDefault(ImportDraft& into, absl::string_view key,
+                        const OptionValue& value, const Ptp4lSetting& setting);
   void PutRole();
   void PutClient(ImportDraft& into, std::optional<size_t> port);
   void PutInterface(ImportDraft& into, std::optional<size_t> port);
