@@ -1,5 +1,7 @@
 // refclockctl explain: the tables the daemon is made from.
 #include <algorithm>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -31,22 +33,31 @@ std::string Reasons() {
   return out;
 }
 
-std::string States() {
-  std::string out =
-      "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
-      "published in SLAVE, if the other conditions hold (explain reasons).\n";
+void AppendTransitions(std::string& out, std::span<const ptp::Transition> table) {
   std::vector<ptp::PortState> shown;
-  for (const ptp::Transition& first : ptp::SlaveTransitions()) {
+  for (const ptp::Transition& first : table) {
     if (std::find(shown.begin(), shown.end(), first.from) != shown.end()) continue;
     shown.push_back(first.from);
     absl::StrAppend(&out, "\n", ptp::PortStateName(first.from), "\n");
-    for (const ptp::Transition& row : ptp::SlaveTransitions()) {
+    for (const ptp::Transition& row : table) {
       if (row.from != first.from) continue;
       absl::StrAppendFormat(&out, "  %s -> %s\n      %s\n",
                             ptp::PortEventName(row.event), ptp::PortStateName(row.to),
                             row.why);
     }
   }
+}
+
+std::string States() {
+  std::string out =
+      "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
+      "published in SLAVE, if the other conditions hold (explain reasons).\n";
+  AppendTransitions(out, ptp::SlaveTransitions());
+  absl::StrAppend(
+      &out,
+      "\n\nStates of a grandmaster's port (IEEE 1588-2019, figure 30). Time "
+      "is served in\nMASTER.\n");
+  AppendTransitions(out, ptp::MasterTransitions());
   return out;
 }
 

@@ -17,9 +17,8 @@ constexpr absl::Duration kReadingInterval = absl::Milliseconds(1'250);
 constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
 
-ptp::SlavePortSettings PortSettings(const Config::Ptp& ptp,
-                                    ptp::PortIdentity identity) {
-  ptp::SlavePortSettings settings;
+ptp::PortSettings PortSettings(const Config::Ptp& ptp, ptp::PortIdentity identity) {
+  ptp::PortSettings settings;
   settings.identity = identity;
   settings.domain = {static_cast<uint8_t>(ptp.domain)};
   settings.minor_version = static_cast<uint8_t>(ptp.minor_version.value_or(0));

@@ -4,7 +4,7 @@
 
 namespace bridge::ptp {
 
-DelayE2e::DelayE2e(const SlavePortSettings& settings, Rng rng)
+DelayE2e::DelayE2e(const PortSettings& settings, Rng rng)
     : self_(settings.identity),
       configured_interval_(settings.delay_interval),
       interval_(settings.delay_interval),

@@ -24,7 +24,7 @@ namespace bridge::ptp {
 
 class DelayE2e {
  public:
-  DelayE2e(const SlavePortSettings& settings, Rng rng);
+  DelayE2e(const PortSettings& settings, Rng rng);
 
   // Forgets all exchanges; from now on only `master` counts, nobody if nothing.
   // Nothing is asked before its first Sync.

@@ -21,7 +21,7 @@ TimeDelta Stretched(TimeDelta span, double rate) {
 
 }  // namespace
 
-DelayP2p::DelayP2p(const SlavePortSettings& settings, Rng rng)
+DelayP2p::DelayP2p(const PortSettings& settings, Rng rng)
     : self_(settings.identity), interval_(settings.delay_interval), rng_(rng) {}
 
 void DelayP2p::Start(MonoTime now, Sender& sender, PortActions& out) {

@@ -32,7 +32,7 @@ namespace bridge::ptp {
 
 class DelayP2p {
  public:
-  DelayP2p(const SlavePortSettings& settings, Rng rng);
+  DelayP2p(const PortSettings& settings, Rng rng);
 
   // Start sends the first request.
   void Start(MonoTime now, Sender& sender, PortActions& out);

@@ -89,6 +89,19 @@ constexpr std::array<DropReasonText, kDropReasonCount> kDropReasons = {{
      "The receive time that ptp4l tells for a Sync is not of a moment ago on the clock "
      "it should be of. Nothing to do if it is rare; otherwise that is another clock: "
      "check ptp.interface and ptp.timestamping."},
+    {DropReason::kTransmitTimestampMissing, "transmit-timestamp-missing",
+     "No transmit timestamp of a Sync came, so it got no Follow_Up and measured "
+     "nothing. "
+     "Nothing to do if it is rare; otherwise the interface does not stamp what it "
+     "sends, or its driver is overloaded."},
+    {DropReason::kTimeUnknown, "time-unknown",
+     "A timestamp could not be told in TAI, so no Follow_Up or Delay_Resp went out. "
+     "Usual "
+     "at the start; otherwise see why the clock or TAI-UTC is not known."},
+    {DropReason::kRateLimited, "rate-limited",
+     "One source sends more requests than a slave needs, and this one was not "
+     "answered. "
+     "Find the sender; others are served as before."},
 }};
 
 static_assert(
@@ -96,7 +109,7 @@ static_assert(
       for (size_t i = 0; i < kDropReasons.size(); ++i) {
         if (kDropReasons[i].reason != static_cast<DropReason>(i)) return false;
       }
-      return kDropReasons.back().reason == DropReason::kIngressImplausible;
+      return kDropReasons.back().reason == DropReason::kRateLimited;
     }(),
     "in the order of the enum, and complete");
 

@@ -44,8 +44,12 @@ enum class DropReason : uint8_t {
   kManagementError,
   kOtherClock,
   kIngressImplausible,
+  // A master's.
+  kTransmitTimestampMissing,
+  kTimeUnknown,
+  kRateLimited,
 };
-inline constexpr size_t kDropReasonCount = 27;
+inline constexpr size_t kDropReasonCount = 30;
 
 struct DropReasonText {
   DropReason reason;

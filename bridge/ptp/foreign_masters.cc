@@ -16,7 +16,7 @@ constexpr LogInterval kLongestAnnounceInterval{4};
 
 }  // namespace
 
-ForeignMasters::ForeignMasters(const SlavePortSettings& settings, Rng rng)
+ForeignMasters::ForeignMasters(const PortSettings& settings, Rng rng)
     : settings_(settings), rng_(rng) {}
 
 std::optional<DropReason> ForeignMasters::OnAnnounce(const Header& header,

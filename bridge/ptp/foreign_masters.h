@@ -37,7 +37,7 @@ class ForeignMasters {
  public:
   static constexpr size_t kCapacity = 8;
 
-  ForeignMasters(const SlavePortSettings& settings, Rng rng);
+  ForeignMasters(const PortSettings& settings, Rng rng);
 
   // Nothing if the Announce was taken, else why not. An Announce that rules its
   // sender out (not allowed, too many steps) also ends the sender's record.
@@ -62,7 +62,7 @@ class ForeignMasters {
   Slot* SlotOf(const PortIdentity& port);
   Slot* VacantSlot(MonoTime now);
 
-  SlavePortSettings settings_;
+  PortSettings settings_;
   Rng rng_;
   std::array<Slot, kCapacity> slots_;
 };

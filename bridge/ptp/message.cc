@@ -120,7 +120,7 @@ class FieldWriter {
     Field(v.port);
   }
   void Field(TaiTime v) {
-    if (v < TaiTime() || v >= TaiTime::FromSecondsAndNanos(uint64_t{1} << 48, 0)) {
+    if (!FitsTimestampField(v)) {
       timestamps_ok_ = false;
       return;
     }
@@ -273,6 +273,14 @@ ParseResult ParseMessage(std::span<const uint8_t> octets) {
   if (!tlvs) return DropReason::kMalformedTlv;
   message.tlvs = *tlvs;
   return message;
+}
+
+bool FitsTimestampField(TaiTime t) {
+  return t >= TaiTime() && t < TaiTime::FromSecondsAndNanos(uint64_t{1} << 48, 0);
+}
+
+TimeDelta FractionOfNano(TaiTime t) {
+  return TimeDelta::FromScaledNanos(t.SinceEpoch().scaled_nanos() & 0xffff);
 }
 
 std::span<const uint8_t> SerializeMessage(const Message& message,

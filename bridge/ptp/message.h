@@ -153,6 +153,11 @@ ParseResult ParseMessage(std::span<const uint8_t> octets);
 std::span<const uint8_t> SerializeMessage(const Message& message,
                                           std::span<uint8_t> buffer);
 
+// Whether a timestamp's field can hold it: 1970 to 2^48 s.
+bool FitsTimestampField(TaiTime t);
+// What is cut off of it there: [0, 1) ns.
+TimeDelta FractionOfNano(TaiTime t);
+
 // Enough for every message of ours without TLVs.
 inline constexpr size_t kMaxPlainMessage = 64;
 

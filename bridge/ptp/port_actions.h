@@ -1,6 +1,6 @@
 // bridge/ptp/port_actions.h
 //
-// What comes out of a slave port: measurements, news and messages to send.
+// What comes out of a port: measurements, news and messages to send.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
+#include "bridge/ptp/addressing.h"
 #include "bridge/ptp/drop_reason.h"
 #include "bridge/ptp/message.h"
 #include "bridge/ptp/port_state.h"
@@ -22,6 +23,9 @@ struct TxToken {
   uint64_t value = 0;
   friend constexpr bool operator==(TxToken, TxToken) = default;
 };
+// A master port counts its tokens from here, so that they differ from those of a slave
+// port beside it.
+inline constexpr TxToken kMasterTokens{uint64_t{1} << 63};
 
 // What the parent's latest Announce says.
 struct ParentInfo {
@@ -79,6 +83,8 @@ struct Send {
   uint8_t size;
   MessageType type;
   TxToken token;
+  // To this address alone; nothing: to the group of the message type.
+  std::optional<PortAddress> to = {};
 };
 
 using PortAction =

@@ -1,7 +1,8 @@
 // bridge/ptp/port_state.h
 //
-// The PTP state machine of a slave-only port (IEEE 1588-2019, figure 31) as a
-// table: this table is the code, and `refclockctl explain states` prints it.
+// The PTP state machines as tables, that of a slave-only port (IEEE 1588-2019, figure
+// 31) and that of a master port (figure 30): these tables are the code, and
+// `refclockctl explain states` prints them.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,9 @@ enum class PortEvent : uint8_t {
   kAnnounceTimeout,      // The parent is silent.
   kCalibrated,           // The estimator trusts its measurements.
   kSynchronizationLost,  // It no longer does.
+  kRecommendedMaster,    // We are better than any master that is heard.
+  kRecommendedPassive,   // One is better, and we do not follow.
+  kQualified,            // Others have had their time to object.
 };
 const char* PortEventName(PortEvent event);  // "ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES"
 
@@ -41,8 +45,9 @@ struct Transition {
   const char* why;  // For a reader of `explain states`.
 };
 std::span<const Transition> SlaveTransitions();
+std::span<const Transition> MasterTransitions();
 
 // The state after `event`; unchanged when the table has no such row.
-PortState Next(PortState state, PortEvent event);
+PortState Next(std::span<const Transition> table, PortState state, PortEvent event);
 
 }  // namespace bridge::ptp

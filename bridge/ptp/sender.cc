@@ -4,7 +4,7 @@
 
 namespace bridge::ptp {
 
-Sender::Sender(const SlavePortSettings& settings) {
+Sender::Sender(const PortSettings& settings, TxToken last) : last_token_(last) {
   header_.sdo = settings.sdo;
   header_.minor_version = settings.minor_version;
   header_.domain = settings.domain;
@@ -19,12 +19,13 @@ Message Sender::NewMessage(MessageType type, SequenceId sequence,
   return message;
 }
 
-TxToken Sender::Send(const Message& message, PortActions& out) {
+TxToken Sender::Send(const Message& message, PortActions& out,
+                     const std::optional<PortAddress>& to) {
   ++last_token_.value;
   auto& send = std::get<ptp::Send>(
-      out.emplace_back(ptp::Send{{}, 0, message.header.type, last_token_}));
+      out.emplace_back(ptp::Send{{}, 0, message.header.type, last_token_, to}));
   const auto octets = SerializeMessage(message, send.octets);
-  assert(!octets.empty());  // No TLVs, no timestamps, small corrections.
+  assert(!octets.empty());  // No TLVs, all fields in range.
   send.size = static_cast<uint8_t>(octets.size());
   return last_token_;
 }

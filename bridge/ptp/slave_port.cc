@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "bridge/ptp/addressing.h"
 #include "bridge/time/waiting.h"
 
 namespace bridge::ptp {
@@ -25,14 +26,9 @@ ParentInfo ParentInfoOf(const ForeignMaster& master) {
   return info;
 }
 
-std::optional<MonoTime> Earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
-  if (!a || !b) return a ? a : b;
-  return std::min(*a, *b);
-}
-
 }  // namespace
 
-SlavePort::SlavePort(SlavePortSettings settings, Rng rng)
+SlavePort::SlavePort(PortSettings settings, Rng rng)
     : settings_(std::move(settings)),
       sender_(settings_),
       foreign_(settings_, rng.Fork()),
@@ -61,7 +57,8 @@ void SlavePort::OnMessage(const Message& message, std::optional<LocalTime> recei
                           MonoTime now, PortActions& out) {
   const Header& header = message.header;
   const auto drop = [&out](DropReason reason) { out.push_back(Dropped{reason}); };
-  if (const auto refusal = Refusal(header)) return drop(*refusal);
+  if (!running()) return drop(DropReason::kNotExpected);
+  if (const auto refusal = RefusalOf(header, settings_)) return drop(*refusal);
 
   if (const auto* announce = std::get_if<Announce>(&message.body)) {
     OnAnnounce(header, *announce, now, out);
@@ -83,16 +80,6 @@ void SlavePort::OnMessage(const Message& message, std::optional<LocalTime> recei
   } else {
     drop(DropReason::kNotExpected);  // Signaling, Management, the other mechanism.
   }
-}
-
-std::optional<DropReason> SlavePort::Refusal(const Header& header) const {
-  if (!running()) return DropReason::kNotExpected;
-  if (header.source.clock == settings_.identity.clock) return DropReason::kOwnMessage;
-  if (header.domain != settings_.domain) return DropReason::kOtherDomain;
-  // minorSdoId is reserved in 2008, so senders of that edition put anything there.
-  if (header.sdo.major != settings_.sdo.major) return DropReason::kOtherSdo;
-  if (header.flags.alternate_master) return DropReason::kAlternateMaster;
-  return {};
 }
 
 void SlavePort::OnAnnounce(const Header& header, const Announce& announce, MonoTime now,
@@ -214,7 +201,7 @@ absl::Duration SlavePort::SyncSilenceLimit() const {
 }
 
 void SlavePort::Enter(PortEvent event, PortActions& out) {
-  const PortState next = Next(state_, event);
+  const PortState next = Next(SlaveTransitions(), state_, event);
   if (next == state_) return;
   out.push_back(StateChanged{state_, next, event});
   state_ = next;

@@ -31,7 +31,7 @@ namespace bridge::ptp {
 class SlavePort {
  public:
   // `rng` spreads Delay_Req and Announce timeouts.
-  SlavePort(SlavePortSettings settings, Rng rng);
+  SlavePort(PortSettings settings, Rng rng);
   SlavePort(SlavePort&&) = default;
 
   // The interface is up / down. Begins in INITIALIZING; Start leads to
@@ -80,7 +80,6 @@ class SlavePort {
 
   bool running() const;
   bool e2e() const { return settings_.delay_mechanism == DelayMechanism::kE2E; }
-  std::optional<DropReason> Refusal(const Header& header) const;
 
   void OnAnnounce(const Header& header, const Announce& announce, MonoTime now,
                   PortActions& out);
@@ -94,7 +93,7 @@ class SlavePort {
   absl::Duration SyncSilenceLimit() const;
   void Enter(PortEvent event, PortActions& out);
 
-  SlavePortSettings settings_;
+  PortSettings settings_;
   Sender sender_;
   ForeignMasters foreign_;
   SyncPairing pairing_;

@@ -18,7 +18,7 @@ namespace bridge {
 class NativeSource final : public TimeSource {
  public:
   struct Settings {
-    ptp::SlavePortSettings port;
+    ptp::PortSettings port;
     // Its `stamps` also says which clock stamps are of: software ones CLOCK_REALTIME,
     // hardware ones the PHC. Stamps of the other clock are not used.
     OffsetEstimator::Settings estimator;

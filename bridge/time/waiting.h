@@ -3,6 +3,9 @@
 // Timeouts and ages: MonoTime together with absl::Duration.
 #pragma once
 
+#include <algorithm>
+#include <optional>
+
 #include "absl/time/time.h"
 #include "bridge/time/timestamp.h"
 
@@ -17,5 +20,12 @@ inline TimeDelta ToTimeDelta(absl::Duration d) {
 
 inline MonoTime operator+(MonoTime t, absl::Duration d) { return t + ToTimeDelta(d); }
 inline MonoTime operator-(MonoTime t, absl::Duration d) { return t - ToTimeDelta(d); }
+
+// Of two deadlines either of which may be nothing.
+inline std::optional<MonoTime> Earlier(std::optional<MonoTime> a,
+                                       std::optional<MonoTime> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
 
 }  // namespace bridge

@@ -47,8 +47,8 @@ inline Message From(PortIdentity source, uint16_t sequence, const Body& body) {
   return message;
 }
 
-inline SlavePortSettings Settings(DelayMechanism mechanism = DelayMechanism::kE2E) {
-  SlavePortSettings settings;
+inline PortSettings Settings(DelayMechanism mechanism = DelayMechanism::kE2E) {
+  PortSettings settings;
   settings.identity = kSelf;
   settings.delay_mechanism = mechanism;
   return settings;

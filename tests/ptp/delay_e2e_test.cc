@@ -56,7 +56,7 @@ class DelayE2eTest : public testing::Test {
     return times;
   }
 
-  SlavePortSettings settings_ = Settings();
+  PortSettings settings_ = Settings();
   Sender sender_{settings_};
   DelayE2e delay_{settings_, Rng(42)};
   bool known_ = false;

@@ -68,7 +68,7 @@ class DelayP2pTest : public testing::Test {
     EXPECT_TRUE(measured[0].at == Local(7100));
   }
 
-  SlavePortSettings settings_ = Settings(DelayMechanism::kP2P);
+  PortSettings settings_ = Settings(DelayMechanism::kP2P);
   Sender sender_{settings_};
   DelayP2p delay_{settings_, Rng(42)};
   Send request_{};
@@ -212,7 +212,7 @@ TEST_F(DelayP2pTest, AnswersANeighbourWithTheTurnaroundInTheCorrection) {
 
 TEST_F(DelayP2pTest, OneSideMeasuresWhatTheOtherAnswers) {
   // Both ends are ours: 1000 ns of link, the far clock 10 s ahead.
-  SlavePortSettings far_settings = settings_;
+  PortSettings far_settings = settings_;
   far_settings.identity = kMaster;
   Sender far_sender(far_settings);
   DelayP2p far(far_settings, Rng(7));

@@ -27,7 +27,7 @@ class ForeignMastersTest : public testing::Test {
 
   static constexpr PortIdentity Nth(uint64_t n) { return {{0x1000 + n}, 1}; }
 
-  SlavePortSettings settings_ = Settings();
+  PortSettings settings_ = Settings();
   ForeignMasters masters_{settings_, Rng(1)};
   Announce announce_;  // Its grandmaster is the sender unless set.
   LogInterval log_interval_{1};

@@ -105,7 +105,7 @@ class SlavePortTest : public testing::Test {
     return All<T>(out_).size();
   }
 
-  SlavePortSettings settings_;
+  PortSettings settings_;
   std::optional<SlavePort> port_;
   double now_ = 0;
   PortActions out_;
