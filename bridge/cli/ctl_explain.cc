@@ -9,6 +9,7 @@
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/nearest.h"
 #include "bridge/config/option_table.h"
+#include "bridge/engine/clock_class.h"
 #include "bridge/ptp/drop_reason.h"
 #include "bridge/ptp/port_state.h"
 #include "bridge/refclock/withhold_reason.h"
@@ -58,6 +59,13 @@ std::string States() {
       "\n\nStates of a grandmaster's port (IEEE 1588-2019, figure 30). Time "
       "is served in\nMASTER.\n");
   AppendTransitions(out, ptp::MasterTransitions());
+  absl::StrAppend(&out,
+                  "\n\nWhat a grandmaster claims to be (clockClass). Where 52 stands, "
+                  "187 in role auto.\n\n");
+  for (const ClockStandingTransition& row : ClockStandingTransitions()) {
+    absl::StrAppendFormat(&out, "  %d -> %d\n      %s\n", ClockClassOf(row.from, false),
+                          ClockClassOf(row.to, false), row.why);
+  }
   return out;
 }
 
