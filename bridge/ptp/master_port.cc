@@ -73,7 +73,7 @@ void MasterPort::OnMessage(const Message& message, std::optional<LocalTime> rece
                            const std::optional<PortAddress>& from, MonoTime now,
                            PortActions& out) {
   const Header& header = message.header;
-  const auto drop = [&out](DropReason reason) { out.push_back(Dropped{reason}); };
+  const auto drop = [&](DropReason reason) { Drop(reason, out); };
   if (!running()) return drop(DropReason::kNotExpected);
   if (const auto refusal = RefusalOf(header, settings_)) return drop(*refusal);
 
@@ -99,7 +99,7 @@ void MasterPort::OnMessage(const Message& message, std::optional<LocalTime> rece
 void MasterPort::OnAnnounce(const Header& header, const Announce& announce,
                             MonoTime now, PortActions& out) {
   if (const auto refusal = foreign_.OnAnnounce(header, announce, now)) {
-    out.push_back(Dropped{*refusal});
+    Drop(*refusal, out);
   }
   Decide(now, out);  // Even then: it may have ruled its sender out.
 }
@@ -107,7 +107,7 @@ void MasterPort::OnAnnounce(const Header& header, const Announce& announce,
 void MasterPort::OnDelayReq(const Header& header, std::optional<LocalTime> received,
                             const std::optional<PortAddress>& from, MonoTime now,
                             PortActions& out) {
-  const auto drop = [&out](DropReason reason) { out.push_back(Dropped{reason}); };
+  const auto drop = [&](DropReason reason) { Drop(reason, out); };
   if (state_ != PortState::kMaster || p2p()) return drop(DropReason::kNotExpected);
   if (!limiter_.Admit(header.source, from, now)) return drop(DropReason::kRateLimited);
   if (!received) return drop(DropReason::kNoReceiveTimestamp);
@@ -137,7 +137,7 @@ void MasterPort::OnPeerDelay(const Message& message, std::optional<LocalTime> re
                              const std::optional<PortAddress>& from, MonoTime now,
                              PortActions& out) {
   const Header& header = message.header;
-  const auto drop = [&out](DropReason reason) { out.push_back(Dropped{reason}); };
+  const auto drop = [&](DropReason reason) { Drop(reason, out); };
   if (!p2p() || stands_back()) return drop(DropReason::kNotExpected);
   if (const auto* response = std::get_if<PdelayResp>(&message.body)) {
     return delay_p2p_.OnPdelayResp(header, *response, received, now, out);
@@ -154,6 +154,10 @@ void MasterPort::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,
   if (sync_sender_.OnTransmitted(token, ToTai(sent), now, sender_, out)) return;
   if (delay_p2p_.OnTransmitted(token, sent, now, sender_, out)) return;
   out.push_back(Dropped{DropReason::kTransmitTimestampLate});
+}
+
+void MasterPort::Drop(DropReason reason, PortActions& out) const {
+  if (!stands_back()) out.push_back(Dropped{reason});
 }
 
 // Nothing, too, for what no timestamp on the wire can hold.

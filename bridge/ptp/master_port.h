@@ -14,7 +14,7 @@
 //
 // With `slave_capable`, UNCALIBRATED means: now a slave port (slave_port.h) beside this
 // one is to be started and given all messages too, and stopped when the state is left.
-// Until then this port neither sends nor answers anything.
+// Until then this port neither sends, answers nor counts anything.
 #pragma once
 
 #include <optional>
@@ -93,6 +93,8 @@ class MasterPort {
   void OnPeerDelay(const Message& message, std::optional<LocalTime> received,
                    const std::optional<PortAddress>& from, MonoTime now,
                    PortActions& out);
+  // Counted; by the slave port where that has taken over.
+  void Drop(DropReason reason, PortActions& out) const;
   std::optional<TaiTime> ToTai(LocalTime stamp) const;
 
   void Decide(MonoTime now, PortActions& out);

@@ -42,9 +42,6 @@ class Machine {
       if (port_.Deadline() && *port_.Deadline() <= now_) {
         port_.OnTime(now_, out_);
         CarryOut();
-        // Entering a state may leave something due at once; served twice, it moves.
-        if (*port_.Deadline() <= now_) port_.OnTime(now_, out_);
-        CarryOut();
         FUZZ_REQUIRE(!port_.Deadline() || *port_.Deadline() > now_);
       }
     }
@@ -137,7 +134,7 @@ class Machine {
   }
 
   void CarryOut() {
-    FUZZ_REQUIRE(out_.size() <= 16);
+    FUZZ_REQUIRE(out_.size() <= 8);
     for (const PortAction& action : out_) {
       if (const auto* send = std::get_if<Send>(&action)) Check(*send);
     }
@@ -168,19 +165,19 @@ class Machine {
   // not keep it from its Syncs.
   void Flood() {
     port_.Start(now_, out_);
-    for (int i = 0; i < 100; ++i) Serve(TimeDelta::FromSeconds(1));
+    for (int i = 0; i < 20; ++i) Serve(TimeDelta::FromSeconds(5));
     FUZZ_REQUIRE(port_.state() == PortState::kMaster);
     port_.set_clock(
         ClockMap<Local, Tai>(LocalTime(), TaiTime::FromNanos(kSecond), 0, Era()));
     syncs_ = 0;
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 200; ++i) {
       ptp::Message request{};
       request.header.type = MessageType::kDelayReq;
       request.header.source = {{static_cast<uint64_t>(i)}, 1};
       request.body = DelayReq{};
       port_.OnMessage(request, LocalTime(), std::nullopt, now_, out_);
       CarryOut();
-      Serve(TimeDelta::FromMillis(10));
+      Serve(TimeDelta::FromMillis(50));
     }
     FUZZ_REQUIRE(syncs_ >= 9 && syncs_ <= 11);
   }
