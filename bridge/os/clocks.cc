@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "bridge/base/status_macros.h"
 #include "bridge/os/errno_status.h"
 
 namespace bridge::os {
@@ -22,6 +23,14 @@ CrossTimestamp<Raw> ReadPairOnce() {
   const RawTime first = RawTime::FromNanos(Nanos(before));
   const TimeDelta window = RawTime::FromNanos(Nanos(after)) - first;
   return {first + window.Half(), UtcTime::FromNanos(Nanos(system)), window};
+}
+
+absl::StatusOr<timex> AskKernel() {
+  timex answer{};  // modes = 0: asks only.
+  if (adjtimex(&answer) < 0) {
+    return ErrnoStatus(errno, "cannot ask the kernel about its clock");
+  }
+  return answer;
 }
 
 }  // namespace
@@ -48,13 +57,21 @@ CrossTimestamp<Raw> ReadPair() {
 }
 
 absl::StatusOr<KernelClock> ReadKernelClock() {
-  timex answer{};  // modes = 0: asks only.
-  if (adjtimex(&answer) < 0) {
-    return ErrnoStatus(errno, "cannot ask the kernel about its clock");
-  }
+  ASSIGN_OR_RETURN(const timex answer, AskKernel());
   return KernelClock{.tai_offset = answer.tai,
                      .synchronized = (answer.status & STA_UNSYNC) == 0,
                      .max_error = TimeDelta::FromMicros(answer.maxerror)};
+}
+
+absl::StatusOr<SystemClockState> ReadSystemClockState() {
+  ASSIGN_OR_RETURN(const timex answer, AskKernel());
+  SystemClockState state;
+  state.synchronized = (answer.status & STA_UNSYNC) == 0;
+  state.max_error = TimeDelta::FromMicros(answer.maxerror);
+  state.est_error = TimeDelta::FromMicros(answer.esterror);
+  state.frequency_ppb = static_cast<double>(answer.freq) * 1000 / 65536;  // 2^-16 ppm
+  if (answer.tai != 0) state.tai_offset = answer.tai;
+  return state;
 }
 
 std::optional<absl::Duration> SuspendedFor() {
