@@ -173,6 +173,8 @@ GpsdLine Pulse(const Fields& fields) {
 GpsdLine GpsdLineReader::Read(absl::string_view line) {
   fields_ = Fields();
   FieldsFiller filler(fields_);
+  // The library takes a NUL for the end.
+  if (line.find('\0') != line.npos) return GpsdUnreadable{};
   if (!json::sax_parse(line.begin(), line.end(), &filler)) return GpsdUnreadable{};
   const std::string& type = fields_.type;
   if (type == "VERSION" && !fields_.misfit) {

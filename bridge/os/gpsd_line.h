@@ -3,7 +3,8 @@
 // One line of gpsd's JSON (gpsd_json(5), protocol 3) as a report of ours.
 //
 // Whether what it says makes sense is GnssWatch's business. Lines may come from
-// anybody: XX
+// anybody: one that is not JSON, or in which a known key has a value it cannot have, is
+// unreadable as a whole. Unknown keys and classes are none of our business.
 #pragma once
 
 #include <cstdint>

@@ -232,7 +232,9 @@ bool GnssWatch::Holds(GnssReason reason, const Device& device, MonoTime now) con
                     : settings_.pulses == Pulses::kRequired;
     }
     case R::kSettling:
-      return !device.well_since || now - settings_.settle < *device.well_since;
+      // By good fixes, not by patience with bad ones.
+      return !device.well_since ||
+             *device.fixed - settings_.settle < *device.well_since;
     case R::kGood:
       return true;
   }
