@@ -65,9 +65,6 @@ constexpr std::array kReasons{
 
 // SKY may come seldom: u-blox receivers send theirs every ten seconds.
 constexpr absl::Duration kSkyAge = absl::Seconds(30);
-// A receiver's time may differ from the time that has passed by this much: gpsd and
-// the serial line delay messages, a leap second repeats one.
-constexpr TimeDelta kMaxJump = TimeDelta::FromSeconds(3);
 constexpr absl::Duration kLeapNews = absl::Minutes(15);
 // GPS time is TAI minus this, for ever.
 constexpr int kTaiMinusGps = 19;
@@ -137,7 +134,8 @@ void GnssWatch::On(const GnssFix& fix, MonoTime now) {
   bool goes_on = fix.time.has_value();
   if (fix.time && device.time) {
     const TimeDelta passed = *fix.time - device.time->shown;
-    if ((passed - (now - device.time->at)).Abs() > kMaxJump) device.jumped = now;
+    if ((passed - (now - device.time->at)).Abs() > ToTimeDelta(settings_.max_jump))
+      device.jumped = now;
     goes_on = passed != TimeDelta();
   }
   // A time that stands is as old as when it was first shown.

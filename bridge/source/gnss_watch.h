@@ -144,6 +144,9 @@ class GnssWatch {
     int min_satellites = 4;
     // gpsd assumes 5 ms of receivers that don't say.
     absl::Duration max_time_error = absl::Milliseconds(50);
+    // How far the receiver's time may go otherwise than the time that passes: gpsd and
+    // the serial line delay messages, a leap second repeats one.
+    absl::Duration max_jump = absl::Seconds(3);
     Pulses pulses = Pulses::kOnceSeen;
   };
   struct Change {

@@ -63,7 +63,7 @@ unpack() {
 }
 
 missing_libraries() {
-  LD_LIBRARY_PATH=$(peer_libraries) ldd "$peers"/*/usr/{sbin/chronyd,bin/chronyc,sbin/ntpd,sbin/ptp4l} \
+  LD_LIBRARY_PATH=$(peer_libraries) ldd "$peers"/*/usr/{sbin/chronyd,bin/chronyc,sbin/ntpd,sbin/ptp4l,sbin/gpsd} \
     2>/dev/null | sed -n 's/^\t\(.*\) => not found/\1/p' | sort -u
 }
 
@@ -94,15 +94,15 @@ fetch_linuxptp4() {
   echo "cannot fetch Debian 13's linuxptp: what needs it is skipped" >&2
 }
 
-# fetch_peers: chrony, ntpsec and linuxptp with the libraries they lack here.
+# fetch_peers: chrony, ntpsec, linuxptp and gpsd with the libraries they lack here.
 fetch_peers() {
   local peer depends
   fetch_linuxptp4
-  [[ -e $peers/.complete ]] && return
+  [[ -e $peers/.complete && -e $peers/gpsd ]] && return
   if ! apt-cache show linuxptp >/dev/null 2>&1; then
     ((EUID == 0)) && apt_update_once
   fi
-  for peer in chrony ntpsec linuxptp; do
+  for peer in chrony ntpsec linuxptp gpsd; do
     unpack "$peers/$peer" "$peer" && continue
     # Package lists older than the mirror: one update and a second try.
     if ((EUID != 0)) || ! apt_update_once || ! unpack "$peers/$peer" "$peer"; then
@@ -110,9 +110,12 @@ fetch_peers() {
       return 1
     fi
   done
-  unpack "$peers/lib" python3-ntp || return  # For ntpq.
+  unpack "$peers/lib" python3-ntp python3-gps || return  # For ntpq and gpsfake.
+  unpack "$peers/gpsd" gpsd-clients || return            # gpsfake
+  # What Debian 12's gpsfake imports and Debian 13 does not have.
+  python3 -W ignore -c 'import distutils' 2>/dev/null || unpack "$peers/lib" python3-distutils || true
   # First what the programs name themselves, then what those libraries need.
-  depends="chrony ntpsec linuxptp"
+  depends="chrony ntpsec linuxptp gpsd"
   for _ in 1 2 3; do
     [[ -n $(missing_libraries) ]] || break
     # shellcheck disable=SC2086

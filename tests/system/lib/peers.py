@@ -34,7 +34,7 @@ def peer_env():
     libraries = glob.glob(f"{PEERS}/lib/usr/lib/*-linux-gnu*") + glob.glob(f"{PEERS}/lib/lib/*-linux-gnu*")
     libraries += [f"{directory}/ntp" for directory in libraries]
     env["LD_LIBRARY_PATH"] = ":".join(libraries)
-    env["PYTHONPATH"] = f"{PEERS}/lib/usr/lib/python3/dist-packages"
+    env["PYTHONPATH"] = ":".join([f"{PEERS}/lib/usr/lib/python3/dist-packages", *glob.glob(f"{PEERS}/lib/usr/lib/python3.*")])
     return env
 
 

@@ -1,0 +1,85 @@
+"""GNSS receivers that are not there: NMEA made up, played to a real gpsd by gpsfake,
+and the probe that follows gpsd as refclockd does."""
+import json
+import sys
+
+from . import peers
+
+PORT = 2947
+
+
+def sentence(body):
+    checksum = 0
+    for character in body:
+        checksum ^= ord(character)
+    return f"${body}*{checksum:02X}\r\n"
+
+
+def epoch(seconds, fix):
+    """What a receiver says in a second of 2026-11-21: five sentences."""
+    time = f"{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}.00"
+    if fix:
+        bodies = [f"GPGGA,{time},4629.8800,N,00734.0800,E,1,08,0.9,1342.0,M,48.0,M,,",
+                  f"GPRMC,{time},A,4629.8800,N,00734.0800,E,0.0,10.0,211126,,,A",
+                  "GPGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.5,0.9,1.2"]
+    else:
+        bodies = [f"GPGGA,{time},,,,,0,00,99.9,,,,,,",
+                  f"GPRMC,{time},V,,,,,,,211126,,,N",
+                  "GPGSA,A,1,,,,,,,,,,,,,99.9,99.9,99.9"]
+    for part in (0, 1):
+        seen = ",".join(f"{4 * part + i + 1:02d},45,{90 * i:03d},{40 if fix else 20}" for i in range(4))
+        bodies.append(f"GPGSV,2,{part + 1},08,{seen}")
+    return "".join(map(sentence, bodies))
+
+
+def receiver_log(*spells):
+    """spells: (seconds, fix)."""
+    noon, text = 12 * 3600, ""
+    for seconds, fix in spells:
+        text += "".join(epoch(noon + i, fix) for i in range(seconds))
+        noon += seconds
+    return text
+
+
+class Gpsfake:
+    """gpsfake and its gpsd, in a PID namespace, as a gpsd that changed its user outlives
+    its parent else. No SHM unit is fed: gpsd feeds none from a pseudo terminal."""
+
+    def __init__(self, cable, log, sentence_seconds, name="gpsfake"):
+        self._cable = cable
+        self._name = name
+        self._pause = sentence_seconds
+        self._log = cable.dir / f"{name}.nmea"
+        self._log.write_text(log)
+        self.process = None
+
+    def start(self):
+        gpsd = peers.peer("gpsd/usr/sbin/gpsd")
+        env = peers.peer_env()
+        env.update(GPSD_HOME=str(gpsd.parent), TMPDIR=str(self._cable.dir))
+        self.process = self._cable.near(
+            self._name, ["unshare", "--pid", "--fork", "--kill-child", sys.executable,
+                         peers.peer("gpsd/usr/bin/gpsfake"), "-1", "-q", "-c", self._pause, "-P", PORT, self._log], env)
+        return self
+
+    def kill(self):
+        self.process.kill()
+
+
+class GnssProbe:
+    """gnss_probe, and what it has printed."""
+
+    def __init__(self, cable, max_age=8, settle=3, max_jump=60):
+        self.process = cable.near(
+            "probe", [peers.program("gnss_probe"), f"localhost:{PORT}", f"{max_age}s", f"{settle}s", f"{max_jump}s"])
+
+    def seen(self):
+        return [json.loads(line) for line in self.process.log().splitlines(keepends=True) if line.endswith("\n")]
+
+    def states(self):
+        """[(state, first reason)], one for each stretch of a state."""
+        found = []
+        for line in self.seen():
+            if not found or found[-1][0] != line["state"]:
+                found.append((line["state"], line["reason"]))
+        return found
