@@ -62,6 +62,16 @@ TEST(Clocks, KernelClockIsReadAndNotSet) {
   EXPECT_GE(clock->tai_offset, 0);
 }
 
+TEST(Clocks, SystemClockStateIsTheKernelClockInMoreWords) {
+  const auto clock = ReadKernelClock();
+  const auto state = ReadSystemClockState();
+  ASSERT_TRUE(clock.ok() && state.ok()) << state.status();
+  EXPECT_EQ(state->synchronized, clock->synchronized);
+  EXPECT_EQ(state->tai_offset.value_or(0), clock->tai_offset);
+  EXPECT_GE(state->est_error, TimeDelta());
+  EXPECT_LE(std::abs(state->frequency_ppb), 500'000);
+}
+
 TEST(Clocks, SuspensionIsNotNegativeAndSteadyWhileAwake) {
   const auto first = SuspendedFor();
   if (!first) GTEST_SKIP() << "no CLOCK_BOOTTIME here";
