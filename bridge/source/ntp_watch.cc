@@ -33,6 +33,8 @@ constexpr std::array kReasons{
 // The kernel adds MAXFREQ, 500 ppm, to maxerror as each second of CLOCK_REALTIME
 // begins.
 constexpr TimeDelta kGrowth = TimeDelta::FromMicros(500);
+// Who has lost its sources sets 16 s (chronyd, ntpd), as does the kernel at a step.
+constexpr TimeDelta kUnsynchronizedError = TimeDelta::FromSeconds(1);
 
 }  // namespace
 
@@ -60,7 +62,7 @@ bool NtpWatch::Holds(NtpReason reason, const std::optional<SystemClockState>& st
     case R::kUnread:
       return !state;
     case R::kUnsynchronized:
-      return !state->synchronized;
+      return !state->synchronized && state->max_error >= kUnsynchronizedError;
     case R::kAbandoned:
       return !updated_ || now - settings_.max_age > *updated_;
     case R::kSettling:

@@ -2,10 +2,11 @@
 //
 // Whether somebody disciplines the system clock, judged from what adjtimex(2) says.
 //
-// STA_UNSYNC alone does not tell: when the NTP daemon dies, the kernel keeps the flag
-// clear until maxerror has grown to 16 s, at 500 us a second, which takes nine hours.
-// So an update is looked for: whatever else than the kernel's own growth happened to
-// maxerror, or any change of esterror or frequency.
+// STA_UNSYNC does not tell. When the NTP daemon dies, the kernel keeps the flag clear
+// until maxerror has grown to 16 s, at 500 us a second, which takes nine hours; and a
+// chronyd without `rtcsync` never clears it. So an update is looked for: whatever else
+// than the kernel's own growth happened to maxerror, or any change of esterror or
+// frequency. The flag counts together with a large maxerror only.
 //
 //   NtpWatch watch(settings, now);
 //   if (auto change = watch.Update(state, now)) Log(change->reason);  // once a second

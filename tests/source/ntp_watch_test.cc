@@ -29,8 +29,8 @@ class NtpWatchTest : public testing::Test {
                                 TimeDelta::FromSeconds(16));
     if (state_.max_error == TimeDelta::FromSeconds(16)) state_.synchronized = false;
     if (poll_ != 0 && second_ % poll_ == 0) {
-      state_.synchronized = true;
-      state_.max_error = TimeDelta::FromMicros(max_error_);
+      state_.synchronized = clears_flag_;
+      state_.max_error = TimeDelta::FromMicros(37);
     }
     if (const auto change = watch_.Update(state_, now_)) changes_.push_back(*change);
   }
@@ -41,7 +41,7 @@ class NtpWatchTest : public testing::Test {
   MonoTime now_ = kStart;
   int second_ = 0;
   int poll_ = 16;
-  int64_t max_error_ = 37;
+  bool clears_flag_ = true;
   SystemClockState state_{.synchronized = true,
                           .max_error = TimeDelta::FromMicros(1000),
                           .est_error = TimeDelta::FromMicros(3),
@@ -150,13 +150,32 @@ TEST_F(NtpWatchTest, LosesAtOnceWhatTheDaemonTakesBack) {
   ASSERT_TRUE(watch_.disciplined());
   poll_ = 0;
   state_.synchronized = false;
+  state_.max_error = TimeDelta::FromSeconds(16);
   Second();
   EXPECT_EQ(watch_.reason(), R::kUnsynchronized);
   state_.synchronized = true;
+  state_.max_error = TimeDelta::FromMicros(37);
   Run(10);
   EXPECT_EQ(watch_.reason(), R::kSettling);
   Second();
   EXPECT_TRUE(watch_.disciplined());
+}
+
+// chronyd without `rtcsync`, as seen: the flag stays set, maxerror is what it says.
+TEST_F(NtpWatchTest, TheFlagAloneIsNoSign) {
+  clears_flag_ = false;
+  state_ = {.synchronized = false,
+            .max_error = TimeDelta::FromSeconds(16),
+            .est_error = TimeDelta::FromSeconds(16),
+            .frequency_ppb = 0,
+            .tai_offset = {}};
+  Run(15);
+  EXPECT_EQ(watch_.reason(), R::kUnsynchronized);
+  Run(16);
+  EXPECT_TRUE(watch_.disciplined());
+  poll_ = 0;
+  Run(300);
+  EXPECT_EQ(watch_.reason(), R::kAbandoned);
 }
 
 TEST_F(NtpWatchTest, AKernelThatDoesNotAnswerIsNoWitness) {
