@@ -143,6 +143,7 @@ void GnssWatch::On(const GnssFix& fix, MonoTime now) {
   if (goes_on && !FlawOf(fix)) device.fixed = now;
   device.gone = false;
   device.fix = fix;
+  device.fix->device = {};  // It was only borrowed.
   device.fix_at = now;
 }
 

@@ -9,8 +9,7 @@
 //
 //   GnssWatch watch(settings, now);
 //   watch.OnReport(GnssFix{.device = "/dev/ttyS0", .mode = 3, ...}, now);
-//   if (auto change = watch.Update(now)) Log(change->reason);   // at least once a
-//   second
+//   if (auto change = watch.Update(now)) Log(change->reason);  // each second at least
 //
 // Ages are by CLOCK_MONOTONIC alone: the receiver's time is looked at only for whether
 // it goes on. Pure; allocates when it first hears of a device.
@@ -183,8 +182,8 @@ class GnssWatch {
   struct Device {
     std::string name;
     bool gone = false;
-    // The newest fix, good or not; its device is not looked at. Before: since when the
-    // device is known.
+    // The newest fix, good or not, without its device. Before the first: fix_at says
+    // since when the device is known.
     std::optional<GnssFix> fix;
     MonoTime fix_at;
     struct Shown {
