@@ -18,6 +18,7 @@
 
 #include "absl/time/time.h"
 #include "bridge/ptp/types.h"
+#include "bridge/source/gnss_watch.h"
 #include "bridge/time/time_delta.h"
 #include "bridge/time/timestamp.h"
 
@@ -55,8 +56,6 @@ std::span<const ClockStandingTransition> ClockStandingTransitions();
 
 // Degradation alternative A (52) never follows another clock, B (187) may.
 uint8_t ClockClassOf(ClockStanding standing, bool slave_capable);
-
-enum class GnssState : uint8_t { kUnknown, kLost, kGood };
 
 // What is seen of the clock now.
 struct ClockHealth {

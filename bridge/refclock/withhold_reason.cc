@@ -97,7 +97,8 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "The network interface is down. Check the cable and ptp.interface; publication "
      "resumes by itself."},
     {kPtp4lSilent, "ptp4l-silent",
-     "Nothing is heard from ptp4l on its management socket. Start it, name its socket as "
+     "Nothing is heard from ptp4l on its management socket. Start it, name its socket "
+     "as "
      "companion.socket, and let it write to refclockd's; a ptp4l of another domain "
      "says "
      "nothing either, but is looked for. Publication resumes by itself."},
