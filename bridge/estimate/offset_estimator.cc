@@ -24,6 +24,10 @@ constexpr uint64_t kCrowd = 64;
 // ns/s^2, and how many measurements it takes to notice.
 constexpr double kWarming = 10;
 constexpr double kMemory = 8;
+// Measurements that may all be off to one side before a drift watch is sure, and how
+// far their mean is by chance, in deviations of one: two of its own.
+constexpr double kLeanMemory = 4;
+constexpr double kLeanByChance = 0.8;
 // The standard error is for white noise; that of stamps is correlated.
 constexpr double kJitterFactor = 1.3;
 // Noise in scales of the floor: generous, as the scale is of its early side.
@@ -283,6 +287,7 @@ void OffsetEstimator::LearnRestlessness(const Judged& j) {
 
 void OffsetEstimator::WatchDrift(const Judged& j) {
   if (j.m.row.x == 0) return;
+  lean_ += (j.m.row.x * j.innovation - lean_) / kLeanMemory;
   const std::optional<double> lean = drift_.Add(j.m.row.x * j.Sigmas());
   if (!lean) return;
   ++counters_.drift_alarms;
@@ -406,6 +411,7 @@ void OffsetEstimator::ForgetRuns() {
     direction.suspicion = 0;
   }
   drift_.Clear();
+  lean_ = 0;
   restlessness_.Clear();
   supervisor_.Clear();
 }
@@ -499,10 +505,13 @@ TimeDelta OffsetEstimator::ErrorBound(LocalTime now) const {
       std::sqrt(std::max(forward.noise.variance(), reverse.noise.variance()));
   // A crystal that warms up leaves the filter behind, the more the rarer it measures.
   const double lag = kWarming / 2 * Square(kMemory * interval_);
+  // They lean to one side: a rate that has just jumped looks like that at first.
+  const double leaning = std::max(std::abs(lean_) - kLeanByChance * uneven, 0.0);
   const double ahead = filter_ ? rate_surprise_ * std::abs(SecondsAfterState(now)) : 0;
   const double bound = 3 * JitterNanos(now) + asymmetry + uneven + spike + moved_ +
-                       lag + surprise_ + ahead + std::abs(forward.excess) / 2 +
-                       std::abs(reverse.excess) / 2 + Suspicion();
+                       lag + leaning + surprise_ + ahead +
+                       std::abs(forward.excess) / 2 + std::abs(reverse.excess) / 2 +
+                       Suspicion();
   // In a storm the model of the noise is worth little, before it was measured and
   // outside the fence nothing.
   const bool storm = uneven > std::max(filter_ ? filter_->state().d : 0, 0.0) / 5 ||

@@ -168,6 +168,7 @@ class OffsetEstimator {
   std::array<Direction, 2> directions_;
   Fence fence_;
   DriftWatch drift_;
+  double lean_ = 0;  // ns: mean of the last innovations, signed as x.
   Restlessness restlessness_;
   Supervisor supervisor_;
   // ns and ns/s: what the last measurements moved x and y by; one may have been late by

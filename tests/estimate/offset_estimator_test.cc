@@ -200,6 +200,26 @@ TEST(OffsetEstimator, P2pWithRareSyncsKeepsItsBoundWhileTheCrystalWarms) {
   EXPECT_GT(late, 10) << "the filter did not lag: this shows nothing";
 }
 
+// Somebody dials the PHC by 5 ppm, in noise that hides it for some seconds.
+TEST(OffsetEstimator, ARateThatJumpsIsInTheBoundBeforeItIsNoticed) {
+  double most = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Rng rng(seed);
+    const double noise = 10'000;
+    Exchanges link({.stamps = StampKind::kHardware, .asymmetry_bound = Ns(2 * noise)});
+    for (int s = 1; s < 640; ++s) {
+      const double off = 5'000 * std::max(s - 600, 0);
+      link.Sync(s, off + noise * rng.Gaussian());
+      if (rng.Chance(0.3)) link.Delay(s + 0.3, -off + noise * rng.Gaussian());
+      if (s < 500) continue;
+      const double error = std::abs(link.Error(s) + off);
+      EXPECT_LT(error, link.Bound(s)) << seed << ", " << s;
+      most = std::max(most, error);
+    }
+  }
+  EXPECT_GT(most, 3e4) << "it was followed at once: this shows nothing";
+}
+
 TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {
   Exchanges link(
       {.stamps = StampKind::kHardware, .asymmetry_bound = TimeDelta::FromNanos(70)});
