@@ -1,7 +1,5 @@
 // refclockctl explain: the tables the daemon is made from.
 #include <algorithm>
-#include <span>
-#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +7,6 @@
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/nearest.h"
 #include "bridge/config/option_table.h"
-#include "bridge/engine/clock_class.h"
 #include "bridge/ptp/drop_reason.h"
 #include "bridge/ptp/port_state.h"
 #include "bridge/refclock/withhold_reason.h"
@@ -34,37 +31,21 @@ std::string Reasons() {
   return out;
 }
 
-void AppendTransitions(std::string& out, std::span<const ptp::Transition> table) {
+std::string States() {
+  std::string out =
+      "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
+      "published in SLAVE, if the other conditions hold (explain reasons).\n";
   std::vector<ptp::PortState> shown;
-  for (const ptp::Transition& first : table) {
+  for (const ptp::Transition& first : ptp::SlaveTransitions()) {
     if (std::find(shown.begin(), shown.end(), first.from) != shown.end()) continue;
     shown.push_back(first.from);
     absl::StrAppend(&out, "\n", ptp::PortStateName(first.from), "\n");
-    for (const ptp::Transition& row : table) {
+    for (const ptp::Transition& row : ptp::SlaveTransitions()) {
       if (row.from != first.from) continue;
       absl::StrAppendFormat(&out, "  %s -> %s\n      %s\n",
                             ptp::PortEventName(row.event), ptp::PortStateName(row.to),
                             row.why);
     }
-  }
-}
-
-std::string States() {
-  std::string out =
-      "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
-      "published in SLAVE, if the other conditions hold (explain reasons).\n";
-  AppendTransitions(out, ptp::SlaveTransitions());
-  absl::StrAppend(
-      &out,
-      "\n\nStates of a grandmaster's port (IEEE 1588-2019, figure 30). Time "
-      "is served in\nMASTER.\n");
-  AppendTransitions(out, ptp::MasterTransitions());
-  absl::StrAppend(&out,
-                  "\n\nWhat a grandmaster claims to be (clockClass). Where 52 stands, "
-                  "187 in role auto.\n\n");
-  for (const ClockStandingTransition& row : ClockStandingTransitions()) {
-    absl::StrAppendFormat(&out, "  %d -> %d\n      %s\n", ClockClassOf(row.from, false),
-                          ClockClassOf(row.to, false), row.why);
   }
   return out;
 }

@@ -5,7 +5,7 @@
 //
 // It begins as any clock (248) and earns class 6; it falls the moment a reason for it
 // is gone, and has to prove itself anew before it rises. The transitions are a table,
-// which is the code and what `refclockctl explain states` prints.
+// which is the code.
 //
 //   ClockClassPolicy policy(settings);
 //   if (auto change = policy.Update(health, now)) Log(change->why);   // once a second

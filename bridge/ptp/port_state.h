@@ -2,7 +2,7 @@
 //
 // The PTP state machines as tables, that of a slave-only port (IEEE 1588-2019, figure
 // 31) and that of a master port (figure 30): these tables are the code, and
-// `refclockctl explain states` prints them.
+// `refclockctl explain states` prints the first.
 #pragma once
 
 #include <cstdint>
