@@ -38,7 +38,9 @@ struct KernelClock {
 using SendMessage = ptp::Send;
 
 // Read the clocks now and answer with OnCrossTimestamp before anything else.
-struct ReadCrossTimestamp {};
+struct ReadCrossTimestamp {
+  bool pair_only = false;  // Not the PHC, which costs more.
+};
 
 // Step the PHC or set its frequency now; answer with OnPhcAdjusted before anything
 // else.

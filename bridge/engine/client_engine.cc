@@ -16,6 +16,7 @@ constexpr int kRefusalsToGiveUp = 3;
 constexpr absl::Duration kReadingInterval = absl::Milliseconds(1'250);
 constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
+constexpr int kFreshMap = 2;  // Measurements; a companion's samples between them.
 
 ptp::PortSettings PortSettings(const Config::Ptp& ptp, ptp::PortIdentity identity) {
   ptp::PortSettings settings;
@@ -312,7 +313,11 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   Absorb(said, now, out);
   if (answered != source_->answers()) Consider(now, out);
   if (source_->hardware() && link_up_ && now >= next_reading_) AskForReading(now, out);
-  // Nothing new was measured, so nothing is published here; but what was may
+  if (const auto between = NextBetween(); between && now >= *between) {
+    tried_between_ = now;
+    Consider(now, out);
+  }
+  // Nothing new was measured, so mostly nothing is published here; but what was may
   // have become too old.
   if (publishing_ && last_reading_) {
     const SourceView view = View(now);
@@ -325,8 +330,28 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   }
 }
 
+// When a companion's next sample is due, if no measurement brings it: those are fewer
+// than Syncs, and a PHC is not read for it. Nothing while the map is not fresh.
+std::optional<MonoTime> ClientEngine::NextBetween() const {
+  if (!companion_ || !publishing_ || !companion_->last_good_sync()) return std::nullopt;
+  std::optional<MonoTime> next;
+  for (const Output& output : outputs_) {
+    const MonoTime latest = output.limit.Latest().value_or(MonoTime());
+    next = next ? std::min(*next, latest) : latest;
+  }
+  if (!next) return std::nullopt;
+  const absl::Duration interval = absl::Seconds(1 / config_.output.rate);
+  next = std::max(*next, tried_between_ + interval / 2);  // It may be held back.
+  const MonoTime fresh =
+      *companion_->last_good_sync() + kFreshMap * companion_->sync_interval();
+  return *next <= fresh ? next : std::nullopt;
+}
+
 std::optional<MonoTime> ClientEngine::Deadline() const {
   std::optional<MonoTime> deadline = source_->Deadline();
+  if (const auto between = NextBetween()) {
+    deadline = deadline ? std::min(*deadline, *between) : *between;
+  }
   if (source_->hardware() && link_up_) {
     deadline = deadline ? std::min(*deadline, next_reading_) : next_reading_;
   }
@@ -345,7 +370,11 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
 void ClientEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
                                  Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Adjusted{adjusted}, out);
-  if (!native_) return;
+  if (companion_) {
+    const auto* dialled = std::get_if<SetPhcFrequency>(&adjusted.command);
+    if (dialled != nullptr && adjusted.at) companion_->OnDial(dialled->ppb);
+    return;
+  }
   PhcTimeBase& phc = native_->phc();
   if (!adjusted.at) {
     ++phc_refusals_;
@@ -619,7 +648,11 @@ void ClientEngine::Consider(MonoTime now, Actions& out) {
   }
   if (!AnyDue(now)) return;
   sample_wanted_ = true;
-  AskForReading(now, out);
+  if (companion_) {
+    out.push_back(ReadCrossTimestamp{.pair_only = true});
+  } else {
+    AskForReading(now, out);
+  }
 }
 
 bool ClientEngine::AnyDue(MonoTime now) const {

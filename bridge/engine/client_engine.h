@@ -60,7 +60,7 @@ class ClientEngine {
   void OnCrossTimestamp(const std::optional<ClockReading>& reading, MonoTime now,
                         Actions& out);
   // The answer to AdjustPhc. Also before the first reading: the frequency that the PHC
-  // has been dialled to.
+  // has been dialled to. To a companion, before any reading that finds it changed.
   void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now, Actions& out);
   void OnTime(MonoTime now, Actions& out);
   std::optional<MonoTime> Deadline() const;
@@ -119,6 +119,7 @@ class ClientEngine {
   void AfterManagement(const ptp::PortActions& said, bool answered,
                        ptp::PortState before, MonoTime now, Actions& out);
   bool AnyDue(MonoTime now) const;
+  std::optional<MonoTime> NextBetween() const;
   void DescribeSource(StatusReport& report) const;
   void RefreshClaims(MonoTime now, Actions& out);
   void Consider(MonoTime now, Actions& out);
@@ -150,6 +151,7 @@ class ClientEngine {
   std::optional<CrossTimestamp<Local>> last_reading_;
   MonoTime last_reading_at_;
   bool sample_wanted_ = false;  // Of the reading that was asked for.
+  MonoTime tried_between_;      // A companion's latest sample without a measurement.
   MonoTime next_reading_;       // Of a PHC, at the latest.
   PhcServo servo_{{}};
   MonoTime next_steering_;

@@ -465,7 +465,9 @@ void Fields(Out& io, const SendMessage& send) {
   io.Number(send.token.value);
   io.Octets(std::span(send.octets).first(send.size));
 }
-void Fields(Out&, const ReadCrossTimestamp&) {}
+void Fields(Out& io, const ReadCrossTimestamp& read) {
+  if (read.pair_only) io.Text("pair");
+}
 void Fields(Out& io, const AdjustPhc& adjust) { io.Command(adjust.command); }
 void Fields(Out& io, const Publish& publish) {
   io.Number(uint64_t{publish.output});

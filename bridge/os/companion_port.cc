@@ -146,6 +146,7 @@ void CompanionPort::Ask(const SendManagement& question, MonoTime now) {
 void CompanionPort::Use(const UseClock& clock, MonoTime now) {
   clock_ = clock;
   phc_.reset();
+  dialled_.reset();
   if (clock.stamps == StampKind::kHardware) OpenPhc(now);
 }
 
@@ -168,6 +169,7 @@ void CompanionPort::OpenPhc(MonoTime now) {
 ClockReading CompanionPort::ReadClocks(MonoTime now) {
   std::optional<CrossTimestamp<Phc>> phc;
   if (phc_ != nullptr) {
+    TellDial(now);
     const auto read = phc_->Read();
     if (read.ok()) {
       phc = *read;
@@ -178,6 +180,15 @@ ClockReading CompanionPort::ReadClocks(MonoTime now) {
     }
   }
   return {ReadPair(), phc};
+}
+
+// ptp4l turns it after each Sync.
+void CompanionPort::TellDial(MonoTime now) {
+  const auto dialled = phc_->ReadFrequency();
+  if (!dialled.ok()) return;  // Then its pace of late has to do.
+  if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;
+  dialled_ = *dialled;
+  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
 }
 
 StatusReport CompanionPort::Report(MonoTime now) const {

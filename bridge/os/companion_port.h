@@ -41,12 +41,14 @@ class CompanionPort final : public Port {
   void Ask(const SendManagement& question, MonoTime now) override;
   void Use(const UseClock& clock, MonoTime now) override;
   ClockReading ReadClocks(MonoTime now) override;
+  void TellDial(MonoTime now);
 
   ManagementClient client_;
   std::optional<size_t> polled_at_;  // Where its descriptor stands among those polled.
   std::string last_refusal_;         // Why there is no socket, as the log has it.
   UseClock clock_;
   std::unique_ptr<PhcDevice> phc_;  // Null: software stamps, or it can't be opened.
+  std::optional<SetPhcFrequency> dialled_;  // As the engine was told.
   uint64_t sockets_opened_ = 0;
 };
 

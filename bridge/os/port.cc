@@ -85,8 +85,10 @@ void Port::CarryOut(MonoTime now) {
     const Action action = std::move(actions_[i]);
     if (const auto* send = std::get_if<SendMessage>(&action)) {
       Send(*send, now);
-    } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-      engine_.OnCrossTimestamp(ReadClocks(now), now, actions_);
+    } else if (const auto* read = std::get_if<ReadCrossTimestamp>(&action)) {
+      const ClockReading reading =
+          read->pair_only ? ClockReading{ReadPair(), std::nullopt} : ReadClocks(now);
+      engine_.OnCrossTimestamp(reading, now, actions_);
     } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
       Adjust(adjust->command, now);
     } else if (const auto* ask = std::get_if<SendManagement>(&action)) {

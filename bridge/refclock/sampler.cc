@@ -126,6 +126,11 @@ bool RateLimit::Due(MonoTime now) const {
   return now >= *slot_ + half && now - last_ >= half;
 }
 
+std::optional<MonoTime> RateLimit::Latest() const {
+  if (!slot_) return std::nullopt;
+  return *slot_ + interval_ + interval_.Half().Half();
+}
+
 bool RateLimit::Allow(MonoTime now) {
   if (!Due(now)) return false;
   // The grid stands (so the average is the rate asked for) until a sample is too

@@ -34,13 +34,17 @@ constexpr absl::Duration kRenewal = absl::Seconds(20);
 // ptp4l knows a Sync's time once its Follow_Up has come.
 constexpr absl::Duration kAfterSync = absl::Milliseconds(15);
 constexpr absl::Duration kRetry = absl::Milliseconds(25);
-constexpr int kRetries = 4;
-constexpr int kDoubtEvery = 15;  // Odd: two plans are made for each measurement.
-constexpr absl::Duration kLook = absl::Milliseconds(100);
-constexpr int kLooks = 40;
+// One measurement a second does: what more of them bring, costs more than phc2sys. But
+// the first ones are hurried.
+constexpr absl::Duration kMeasuring = absl::Seconds(1);
+constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
+constexpr int kFirstMeasurements = 16;
 // More than that a filter has no use for.
 constexpr absl::Duration kMostOften = absl::Milliseconds(55);
-constexpr absl::Duration kIdle = absl::Seconds(4);
+// Pushes nearer together than that wake us for nothing; two a second do not.
+constexpr absl::Duration kPushesTooOften = absl::Milliseconds(350);
+// A poll that soon may as well be made now.
+constexpr absl::Duration kPollingSlack = absl::Milliseconds(400);
 
 constexpr TimeDelta kOldestSync = TimeDelta::FromSeconds(2);
 // ptp4l shows the median of its last ten path delays: nearer together they say nothing
@@ -136,7 +140,6 @@ void CompanionSource::Found(const ptp::ManagementMessage& message, MonoTime now)
           expected ? "" : absl::StrCat(", not ptp.domain = ", settings_.domain.value),
           place_.sdo != 0 ? absl::StrCat(", majorSdoId ", place_.sdo) : "", ", ",
           set.number_ports, set.number_ports == 1 ? " port" : " ports"));
-  looks_ = kLooks;
   // About the master when a port's state says that there may be one.
   next_poll_ = next_properties_ = next_status_ = now + kPolling;
   next_inquiry_ = now;
@@ -159,6 +162,7 @@ void CompanionSource::Lose(ptp::PortActions& out) {
   status_.reset();
   last_ingress_ = {};
   pushed_ = false;
+  wants_pushes_ = true;
   for (Asked& asked : asked_) asked.sequence.reset();
   Refresh(out);
 }
@@ -207,17 +211,18 @@ void CompanionSource::AskAboutTimescale(MonoTime now) {
 void CompanionSource::AskStatus(MonoTime now) {
   Ask(ManagementId::kTimeStatusNp);
   Ask(ManagementId::kCurrentDataSet);
-  PlanStatus(now, true);
+  next_status_ = NextBeat(now);
 }
 
 void CompanionSource::Subscribe(MonoTime now, uint16_t duration) {
   if (socket_ != ManagementSocket::kReadWrite) return;
   const bool on = duration > 0;
   next_subscription_ = now + kRenewal;
-  Send(ptp::ManagementAction::kSet, ptp::SubscribeEventsNp{.duration = duration,
-                                                           .port_state = on,
-                                                           .time_sync = on,
-                                                           .parent_data_set = on});
+  Send(ptp::ManagementAction::kSet,
+       ptp::SubscribeEventsNp{.duration = duration,
+                              .port_state = on,
+                              .time_sync = on && wants_pushes_,
+                              .parent_data_set = on});
 }
 
 void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
@@ -232,33 +237,20 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
   Ask(ManagementId::kParentDataSet);
 }
 
-// When to ask for TIME_STATUS_NP next: shortly after a Sync, or not at all while it
-// comes by itself. `repeated`: what there is is not of a new Sync.
-void CompanionSource::PlanStatus(MonoTime now, bool repeated) {
-  if (pushed_) {
-    next_status_ = now + 3 * sync_interval() + absl::Seconds(1);
-  } else if (!rhythm_.known() && looks_ > 0) {
-    --looks_;
-    next_status_ = now + kLook;
-  } else if (!rhythm_.known() || rhythm_.Silence(now) > kIdle) {
-    next_status_ = now + kPolling;
-  } else if (repeated && retries_ < kRetries) {
-    ++retries_;
-    next_status_ = now + kRetry;
-  } else {
-    next_status_ = rhythm_.Next(now + (kMostOften - kAfterSync)) + kAfterSync;
-    if (++in_rhythm_ % kDoubtEvery == 0) DoubtRhythm(now);
-  }
+// When to ask for TIME_STATUS_NP next, if nothing else is known: shortly after a Sync,
+// or not at all while it comes by itself.
+MonoTime CompanionSource::NextBeat(MonoTime now) const {
+  if (pushed_) return now + 3 * sync_interval() + absl::Seconds(1);
+  const bool hurried = state() == PortState::kSlave && measured_ < kFirstMeasurements;
+  return rhythm_.Next(now + (kMostOften - kAfterSync),
+                      hurried ? kFirstMeasuring : kMeasuring) +
+         kAfterSync;
 }
 
-// A rhythm that was learnt while Syncs were missed is too slow, and who asks in it
-// never sees that. So now and then there is one look half way.
-void CompanionSource::DoubtRhythm(MonoTime now) {
-  const absl::Duration half = rhythm_.interval() / 2;
-  if (half < kMostOften) return;
-  const MonoTime half_way = next_status_ - ToTimeDelta(half);
-  next_status_ = std::max(half_way, now + kRetry);
-  retries_ = kRetries;
+// `repeated`: what there is is not of a new Sync. Asked for once more: it may be late.
+void CompanionSource::PlanStatus(MonoTime now, bool repeated) {
+  const bool again = repeated && !pushed_ && !std::exchange(retried_, true);
+  next_status_ = again ? now + kRetry : NextBeat(now);
 }
 
 void CompanionSource::OnTime(MonoTime now, ptp::PortActions& out) {
@@ -267,7 +259,8 @@ void CompanionSource::OnTime(MonoTime now, ptp::PortActions& out) {
     if (now >= next_probe_) Probe(now);
     return;
   }
-  if (now >= next_poll_) Poll(now, out);
+  const bool awake_anyway = now >= next_status_ && now + kPollingSlack >= next_poll_;
+  if (now >= next_poll_ || awake_anyway) Poll(now, out);
   if (!ptp4l_) return;
   if (now >= next_properties_) AskAboutTimescale(now);
   if (now >= next_subscription_) Subscribe(now, kSubscribed);
@@ -422,7 +415,7 @@ void CompanionSource::ForgetMaster() {
   current_.reset();
   pending_.reset();
   rhythm_.Clear();
-  looks_ = kLooks;
+  wants_pushes_ = true;
 }
 
 void CompanionSource::On(const ptp::GrandmasterSettingsNp& settings) {
@@ -434,8 +427,18 @@ void CompanionSource::On(const ptp::GrandmasterSettingsNp& settings) {
   own_settings_ = settings;
 }
 
+// Many pushes are welcome at first only; then fewer polls cost less.
+void CompanionSource::OnPush(MonoTime now) {
+  const bool often = now < std::exchange(last_push_, now) + kPushesTooOften;
+  if (often && measured_ >= kFirstMeasurements) {
+    wants_pushes_ = false;
+    Subscribe(now, kSubscribed);
+  }
+  pushed_ = wants_pushes_;
+}
+
 void CompanionSource::On(const ptp::TimeStatusNp& status, bool pushed, MonoTime now) {
-  if (pushed) pushed_ = true;
+  if (pushed) OnPush(now);
   const bool other = parent_set_ && status.grandmaster != parent_set_->grandmaster;
   status_ = status;
   if (other) {
@@ -445,7 +448,7 @@ void CompanionSource::On(const ptp::TimeStatusNp& status, bool pushed, MonoTime 
   const bool repeated = status.ingress_time == last_ingress_;
   last_ingress_ = status.ingress_time;
   if (!repeated) {
-    retries_ = 0;
+    retried_ = false;
     rhythm_.Add(status.ingress_time, now);
     const bool often = measured_at_ && now < *measured_at_ + kMostOften;
     if (status.gm_present && state() == PortState::kSlave && !(pushed && often)) {
@@ -519,6 +522,7 @@ void CompanionSource::Use(const UseClock& clock) {
   if (clock_ == clock) return;
   clock_ = clock;
   pace_.Reset();
+  dial_ppb_.reset();
   ForgetMeasurements();
   actions_.push_back(clock);
   if (guessing_) return;
@@ -576,16 +580,16 @@ std::optional<TimeSource::ParentNews> CompanionSource::parent_news() const {
 }
 
 absl::Duration CompanionSource::sync_interval() const {
-  if (rhythm_.known()) return rhythm_.interval();
-  const Port* port = Chosen();
-  return port ? ToDuration(port->set.sync_interval, absl::Seconds(1))
-              : absl::Seconds(1);
+  const absl::Duration syncs =
+      rhythm_.known() ? rhythm_.interval() : absl::ZeroDuration();
+  return pushed_ && rhythm_.known() ? syncs : std::max(syncs, kMeasuring);
 }
 
 void CompanionSource::ForgetMeasurements() {
   estimator_.Reset();
   last_good_sync_.reset();
   pending_.reset();
+  measured_ = 0;
   next_delay_ = {};
 }
 
@@ -621,8 +625,8 @@ bool CompanionSource::FollowPhc(const ClockReading& reading) {
   // Where CLOCK_MONOTONIC_RAW stood when the PHC was read.
   const std::optional<RawTime> raw = steady_.Carry(reading.phc->system);
   if (!raw) return false;
-  const auto verdict = pace_.AddReading(reading.phc->local, *raw,
-                                        reading.phc->window + reading.pair.window);
+  const auto verdict = pace_.AddReading(
+      reading.phc->local, *raw, reading.phc->window + reading.pair.window, dial_ppb_);
   if (verdict == PhcPace::Verdict::kStepped) ++phc_steps_;
   return verdict == PhcPace::Verdict::kGood;
 }
@@ -680,8 +684,9 @@ void CompanionSource::Measure(const ClockReading& reading, MonoTime now,
     return out.push_back(ptp::Dropped{DropReason::kIngressImplausible});
   }
   rhythm_.Correct(reading.pair.local - *raw);
-  if (!pushed_) PlanStatus(now, false);
+  ++measured_;
   measured_at_ = now;
+  next_status_ = NextBeat(now);
 
   // ptp4l's offset is t2 - t1 less the path delay that it took for true: with that put
   // back, noise of its own filter does not get into t2 - t1.

@@ -77,6 +77,9 @@ class CompanionSource final : public TimeSource {
   ptp::DomainNumber domain() const { return place_.domain; }
   // TIME_STATUS_NP comes by itself, so nobody polls for it.
   bool pushed() const { return pushed_; }
+  // How the PHC is dialled, ppb, as the next reading will find it. Until told, and for
+  // a clock that UseClock has just named, unknown.
+  void OnDial(double ppb) { dial_ppb_ = ppb; }
   TimeDelta phc_window() const { return pace_.window(); }
   uint64_t phc_steps() const { return phc_steps_; }
 
@@ -114,8 +117,8 @@ class CompanionSource final : public TimeSource {
   void AskStatus(MonoTime now);
   void Subscribe(MonoTime now, uint16_t duration);
   void Poll(MonoTime now, ptp::PortActions& out);
+  MonoTime NextBeat(MonoTime now) const;
   void PlanStatus(MonoTime now, bool repeated);
-  void DoubtRhythm(MonoTime now);
 
   // Answers.
   Asked* AskedOf(ptp::ManagementId id);
@@ -128,6 +131,7 @@ class CompanionSource final : public TimeSource {
   void On(const ptp::ParentDataSet& set, MonoTime now, ptp::PortActions& out);
   void On(const ptp::CurrentDataSet& set, ptp::PortActions& out);
   void On(const ptp::GrandmasterSettingsNp& settings);
+  void OnPush(MonoTime now);
   void On(const ptp::TimeStatusNp& status, bool pushed, MonoTime now);
 
   // What follows from them.
@@ -190,14 +194,16 @@ class CompanionSource final : public TimeSource {
   std::optional<UseClock> clock_;
   bool guessing_ = false;  // Which clock it is, with a read-only socket.
   PhcPace pace_;
+  std::optional<double> dial_ppb_;
   uint64_t phc_steps_ = 0;
 
   // Measuring.
   SyncRhythm rhythm_;
   bool pushed_ = false;
-  int looks_ = 0;           // Polls left to learn the rhythm by.
-  int retries_ = 0;         // Of a Sync that has not come yet.
-  uint32_t in_rhythm_ = 0;  // Questions planned for its next beat.
+  bool wants_pushes_ = true;  // Until they turn out to be too many.
+  MonoTime last_push_;
+  bool retried_ = false;  // A Sync that had not come yet when it was asked for.
+  int measured_ = 0;      // Since measuring began anew.
   TimeDelta last_ingress_;
   std::optional<Pending> pending_;
   std::optional<MonoTime> measured_at_;

@@ -1,7 +1,9 @@
 // bridge/source/sync_rhythm.h
 //
 // When Syncs come, learnt from the receive times of some of them: so that ptp4l can be
-// asked for the next one shortly after it came.
+// asked shortly after one came. Only the phase matters for that. Who asks each second
+// meets every Sync where there is at most one a second, and always the same of several
+// (intervals are powers of two, IEEE 1588-2019, 7.7.2.1): nothing can lock wrongly.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +34,8 @@ class SyncRhythm {
   void Clear() { *this = SyncRhythm(); }
 
   bool known() const { return count_ >= 2; }
-  // 2^n s. Requires known(). Some Syncs may have been missed: the shortest counts.
+  // Of the Syncs added, 2^n s. Requires known(). Some may have been missed: the
+  // shortest of late counts.
   absl::Duration interval() const {
     const auto end = seconds_.begin() + static_cast<ptrdiff_t>(std::min(count_, kSize));
     const double shortest = *std::min_element(seconds_.begin(), end);
@@ -40,15 +43,15 @@ class SyncRhythm {
     const int exponent = std::ilogb(shortest * 1.41421356);
     return absl::Seconds(std::ldexp(1.0, std::max(exponent, kFastest)));
   }
-  // When the first one after `now` is expected. Requires known().
-  MonoTime Next(MonoTime now) const {
-    const TimeDelta step = ToTimeDelta(interval());
-    const double steps =
-        std::floor((now - last_).SecondsDouble() / step.SecondsDouble());
+  // The first moment after `now` that is whole `steps` behind the last one, or, before
+  // any came, one step from now.
+  MonoTime Next(MonoTime now, absl::Duration step) const {
+    if (!any_) return now + step;
+    const double seconds = absl::ToDoubleSeconds(step);
+    const double steps = std::floor((now - last_).SecondsDouble() / seconds);
     return last_ +
-           TimeDelta::FromNanosDouble((std::max(steps, 0.0) + 1) * step.NanosDouble());
+           TimeDelta::FromNanosDouble((std::max(steps, 0.0) + 1) * seconds * 1e9);
   }
-  absl::Duration Silence(MonoTime now) const { return ToDuration(now - last_); }
 
  private:
   static constexpr size_t kSize = 8;

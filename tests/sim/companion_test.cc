@@ -48,7 +48,9 @@ struct Plan {
   bool old_version = false;  // 3.1.1
   double noise_ns = 1'000;   // Of each stamp that a client makes.
   double sync_interval = 1;  // s
+  double rate = 16;          // Samples a second.
   bool phc_holds_utc = false;
+  bool tells_dial = true;  // The PHC's driver.
   Config config{};
   KernelClock kernel{};
 };
@@ -77,7 +79,7 @@ class Lab {
     Config config = plan.config;
     config.role = Role::kCompanion;
     config.output.shm.push_back({});
-    config.output.rate = 16;
+    config.output.rate = plan.rate;
     if (plan.read_only) config.ptp.interface = "eth0";
     engine_ = std::make_unique<ClientEngine>(
         config, ptp::PortIdentity{{0x00000000'00000001}, 77}, plan.seed);
@@ -134,7 +136,8 @@ class Lab {
   std::string trace;
   FakePtp4l ptp4l;
   bool syncs = true;  // They come.
-  int readings = 0;
+  int readings = 0;   // Of the PHC,
+  int pairs = 0;      // and without it.
   int withdrawn = 0;
 
   ClientEngine& engine() { return *engine_; }
@@ -229,8 +232,13 @@ class Lab {
     });
   }
 
-  ClockReading Read() {
-    ++readings;
+  void TellDial(Actions& actions) {
+    const auto scaled = SetPhcFrequency{clock_.asked_ppb()}.Scaled();
+    engine_->OnPhcAdjusted({SetPhcFrequency::FromScaled(scaled), ReadRaw()}, Mono(),
+                           actions);
+  }
+  ClockReading Read(bool pair_only) {
+    (pair_only ? pairs : readings) += 1;
     const auto pair = [this] {
       now_ = now_ + Ns(1'000);
       return CrossTimestamp<Raw>{ReadRaw(),
@@ -238,7 +246,7 @@ class Lab {
                                  Ns(160 + 20 * rng_.Uniform())};
     };
     ClockReading reading{.pair = {}};
-    if (plan_.hardware) {
+    if (plan_.hardware && !pair_only) {
       const double window = 800 * rng_.Uniform(0.9, 1.1);
       reading.phc = CrossTimestamp<Phc>{
           clock_.Read(now_), ReadSystem() + Ns(window * (rng_.Uniform() - 0.5) / 2),
@@ -257,8 +265,9 @@ class Lab {
       const Action action = actions[i];
       if (const auto* send = std::get_if<SendManagement>(&action)) {
         for (auto& reply : ptp4l.Answer(send->octets)) Deliver(std::move(reply));
-      } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
-        const ClockReading reading = Read();
+      } else if (const auto* read = std::get_if<ReadCrossTimestamp>(&action)) {
+        if (plan_.hardware && !read->pair_only && plan_.tells_dial) TellDial(actions);
+        const ClockReading reading = Read(read->pair_only);
         engine_->OnCrossTimestamp(reading, Mono(), actions);
       } else if (const auto* publish = std::get_if<Publish>(&action)) {
         // The clock was read a moment ago, and shows what the sample says it showed.
@@ -380,6 +389,64 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"software_3_1_1", Of(false, false, true, 1)},
                     Case{"software_read_only", Of(false, true, false, 1)}),
     [](const auto& param) { return param.param.name; });
+
+TEST(Companion, PublishesBetweenMeasurementsWithoutReadingThePhc) {
+  for (const double sync_interval : {1.0, 0.125}) {
+    Plan plan = Of(true, false, true, sync_interval);
+    plan.rate = 8;
+    Lab lab(plan);
+    lab.RunFor(absl::Seconds(60));
+    lab.samples.clear();
+    lab.readings = lab.pairs = 0;
+    const size_t asked = lab.ptp4l.asked.size();
+    lab.RunFor(absl::Seconds(100));
+    EXPECT_NEAR(static_cast<double>(lab.samples.size()), 800, 10);
+    EXPECT_NEAR(lab.readings, 100, 12);
+    EXPECT_NEAR(lab.pairs, 750, 60);
+    // Each second: status and CURRENT, mostly once; PORT and PARENT.
+    EXPECT_LT(lab.ptp4l.asked.size() - asked, 500u);
+    for (size_t i = 1; i < lab.samples.size(); ++i) {
+      EXPECT_LT(lab.samples[i].when - lab.samples[i - 1].when, kSecond.Half());
+    }
+  }
+}
+
+TEST(Companion, PublishesWhatWasJustMeasuredWhereThatIsOftenEnough) {
+  for (const bool old_version : {true, false}) {
+    Plan plan = Of(true, false, old_version, 1);
+    plan.rate = 1;
+    Lab lab(plan);
+    lab.RunFor(absl::Seconds(60));
+    lab.samples.clear();
+    lab.pairs = 0;
+    lab.RunFor(absl::Seconds(100));
+    EXPECT_NEAR(static_cast<double>(lab.samples.size()), 100, 2);
+    EXPECT_LE(lab.pairs, 3);
+  }
+}
+
+TEST(Companion, IsExactWhilePtp4lsServoSettles) {
+  double worst_without = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Plan plan = Of(true, seed % 2 == 0, seed % 3 == 0, seed % 5 == 0 ? 0.125 : 1);
+    plan.seed = seed;
+    plan.noise_ns = 10;
+    for (const bool tells_dial : {true, false}) {
+      plan.tells_dial = tells_dial;
+      Lab lab(plan);
+      lab.RunFor(absl::Seconds(40));
+      ASSERT_GT(lab.samples.size(), 300u);
+      double worst = 0;
+      for (const Lab::Sample& sample : lab.samples) {
+        ASSERT_LE(std::abs(sample.error), sample.bound) << seed;
+        worst = std::max(worst, std::abs(sample.error));
+      }
+      if (!tells_dial) worst_without = std::max(worst_without, worst);
+      EXPECT_LT(worst, tells_dial ? 1'000 : 20'000) << seed;
+    }
+  }
+  EXPECT_GT(worst_without, 1'000);  // Or there was nothing to settle.
+}
 
 Plan Beside(uint64_t seed) {
   Plan plan;

@@ -65,6 +65,17 @@ class Bench {
       Sync();
     }
   }
+  // Syncs all `interval`, off by up to `jitter`, which is drawn by turns.
+  void RunWithSyncs(absl::Duration duration, absl::Duration interval,
+                    absl::Duration jitter = {}) {
+    const MonoTime from = now;
+    for (int i = 1; i * interval <= duration; ++i) {
+      const absl::Duration off = jitter * (i * 7 % 11 - 5) / 5;
+      RunFor(ToDuration(from - now) + i * interval + off);
+      Sync(absl::Milliseconds(1));
+    }
+  }
+  uint64_t Measured() const { return source->estimator().counters().measurements; }
   void Take(const FakePtp4l::Octets& octets) {
     source->OnDatagram(octets, now, said);
     Drain();
@@ -174,6 +185,96 @@ TEST(CompanionSource, MeasuresEachPushedSync) {
       (bench.now - MonoTime() + TimeDelta::FromNanos(1'000) - at.SinceEpoch());
   EXPECT_NEAR((phc_at - tai.SinceEpoch()).NanosDouble(), 120, 5);
   EXPECT_EQ(bench.source->estimator().mean_path_delay().Nanos(), kDelay.Nanos());
+}
+
+TEST(CompanionSource, MeasuresOnceASecondHoweverOftenSyncsCome) {
+  for (const bool pushes : {true, false}) {
+    for (const int per_second : {4, 8, 32}) {
+      Bench bench;
+      bench.ptp4l.pushes_time = pushes;
+      bench.Open();
+      EXPECT_EQ(bench.ptp4l.time_subscribed(), true);
+      bench.RunWithSyncs(absl::Seconds(10), absl::Seconds(1) / per_second);
+      EXPECT_FALSE(bench.source->pushed());
+      EXPECT_EQ(bench.ptp4l.time_subscribed(), !pushes);
+      EXPECT_TRUE(bench.ptp4l.subscribed());  // To port states.
+      EXPECT_GE(bench.Measured(), 16u);       // The first are hurried.
+
+      const uint64_t measured = bench.Measured();
+      const int asked = bench.Asked(ManagementId::kTimeStatusNp);
+      bench.RunWithSyncs(absl::Seconds(60), absl::Seconds(1) / per_second);
+      // And six delays.
+      EXPECT_NEAR(static_cast<double>(bench.Measured() - measured), 66, 2) << pushes;
+      EXPECT_NEAR(bench.Asked(ManagementId::kTimeStatusNp) - asked, 60, 1);
+      EXPECT_EQ(bench.source->sync_interval(), absl::Seconds(1));
+    }
+  }
+}
+
+TEST(CompanionSource, KeepsPushesThatAreFew) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(absl::Seconds(60), absl::Milliseconds(500));
+  EXPECT_TRUE(bench.source->pushed());
+  EXPECT_TRUE(bench.ptp4l.time_subscribed());
+  EXPECT_GE(bench.Measured(), 115u);
+  EXPECT_LE(bench.Asked(ManagementId::kTimeStatusNp), 3);
+}
+
+TEST(CompanionSource, WantsPushesAgainUnderAnotherMaster) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(absl::Seconds(10), absl::Milliseconds(125));
+  ASSERT_FALSE(bench.ptp4l.time_subscribed());
+  bench.ptp4l.parent.grandmaster = bench.ptp4l.status.grandmaster = {0x77};
+  bench.RunWithSyncs(30);  // One a second.
+  EXPECT_TRUE(bench.source->pushed());
+}
+
+TEST(CompanionSource, AsksForALateSyncOnceMoreAndNotOftener) {
+  Bench bench;
+  bench.ptp4l.pushes_time = false;
+  bench.Open();
+  bench.RunWithSyncs(absl::Seconds(30), absl::Seconds(1));
+  uint64_t measured = bench.Measured();
+  int asked = bench.Asked(ManagementId::kTimeStatusNp);
+  // Each second one is 20 ms late, that is, after the first question.
+  for (int i = 0; i < 30; ++i) {
+    bench.RunFor(absl::Milliseconds(i % 2 == 0 ? 1'020 : 980));
+    bench.Sync();
+  }
+  EXPECT_NEAR(static_cast<double>(bench.Measured() - measured), 33, 1);  // 3 delays.
+  EXPECT_NEAR(bench.Asked(ManagementId::kTimeStatusNp) - asked, 45, 2);
+  // None at all.
+  asked = bench.Asked(ManagementId::kTimeStatusNp);
+  bench.RunFor(absl::Seconds(30));
+  EXPECT_NEAR(bench.Asked(ManagementId::kTimeStatusNp) - asked, 31, 1);
+}
+
+TEST(CompanionSource, MeetsEachSyncAlthoughSomeWereMissedWhenItLearntTheirRhythm) {
+  for (const bool slow : {true, false}) {
+    const absl::Duration interval = absl::Seconds(slow ? 2 : 1);
+    Bench bench;
+    bench.ptp4l.pushes_time = false;
+    bench.Open();
+    bench.RunWithSyncs(absl::Seconds(40), absl::Seconds(4));
+    const uint64_t measured = bench.Measured();
+    ASSERT_GE(measured, 8u);
+    ASSERT_EQ(bench.source->sync_interval(), absl::Seconds(4));
+    bench.RunWithSyncs(60 * interval, interval);
+    EXPECT_GE(bench.Measured(), measured + 64);  // Delays are among them.
+    EXPECT_EQ(bench.source->sync_interval(), interval);
+  }
+}
+
+TEST(CompanionSource, MeasuresOnceASecondWhenTheMastersTimerIsPoor) {
+  Bench bench;
+  bench.ptp4l.pushes_time = false;
+  bench.Open();
+  bench.RunWithSyncs(absl::Seconds(30), absl::Seconds(1), absl::Milliseconds(300));
+  const uint64_t measured = bench.Measured();
+  bench.RunWithSyncs(absl::Seconds(60), absl::Seconds(1), absl::Milliseconds(300));
+  EXPECT_GE(bench.Measured(), measured + 50);
 }
 
 TEST(CompanionSource, NeitherSubscribesNorAsksForThePortsOnAReadOnlySocket) {

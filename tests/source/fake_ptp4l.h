@@ -92,6 +92,7 @@ class FakePtp4l {
   // As a new process begins: subscriptions are gone.
   void Restart() { subscription_ = {}; }
   bool subscribed() const { return subscription_.port_state; }
+  bool time_subscribed() const { return subscription_.time_sync; }
 
   ptp::PortDataSet PortSet(size_t i) const {
     return {.port = {clock, static_cast<uint16_t>(i + 1)},

@@ -75,5 +75,75 @@ TEST(PhcPace, DoesNotUseAReadingThatTookTooLong) {
   EXPECT_FALSE(pace.Carry(PhcAt(At(3'999))));
 }
 
+// One that a servo steers as after ptp4l's start: by up to 100 ppm, at each Sync.
+class Steered {
+ public:
+  void RunTo(RawTime raw) {
+    const double elapsed = (raw - raw_).NanosDouble();
+    phc_ = phc_ + (raw - raw_) +
+           TimeDelta::FromNanosDouble(elapsed *
+                                      ((1 + kCrystal) * (1 + dial_ppb * 1e-9) - 1));
+    raw_ = raw;
+  }
+  PhcTime phc() const { return phc_; }
+  double dial_ppb = 0;
+
+ private:
+  static constexpr double kCrystal = -15e-6;
+  RawTime raw_;
+  PhcTime phc_ = PhcTime::FromNanos(1'000'000'000'000);
+};
+
+// Syncs, each dealt with in a millisecond, and a reading 20 ms after one a second.
+double WorstError(int syncs_per_second, bool dial_known, double turn_ppb, int from_s) {
+  Steered clock;
+  PhcPace pace;
+  double worst = 0;
+  for (int64_t i = 0; i < 30 * syncs_per_second; ++i) {
+    const int64_t ms = i * 1'000 / syncs_per_second;
+    clock.RunTo(At(ms));
+    const PhcTime ingress = clock.phc();
+    clock.RunTo(At(ms + 1));
+    clock.dial_ppb = static_cast<double>(i * 7 % 11 - 5) / 5 * turn_ppb;
+    if (i % syncs_per_second != 0) continue;
+    clock.RunTo(At(ms + 20));
+    const auto dial = dial_known ? std::optional(clock.dial_ppb) : std::nullopt;
+    EXPECT_EQ(pace.AddReading(clock.phc(), At(ms + 20), kWindow, dial), Verdict::kGood);
+    if (ms < 1'000 * from_s) continue;
+    const auto raw = pace.Carry(ingress);
+    EXPECT_TRUE(raw);
+    if (raw) worst = std::max(worst, std::abs((*raw - At(ms)).NanosDouble()));
+  }
+  return worst;
+}
+
+TEST(PhcPace, CarriesByTheDialOfNowWhileAServoTurnsItAtEachSync) {
+  constexpr double kWildly = 100'000;
+  EXPECT_GT(WorstError(1, false, kWildly, 2), 1'000);
+  // The first millisecond went by the dial before: 200 ns at most.
+  EXPECT_LT(WorstError(1, true, kWildly, 2), 300);
+  // Where it is turned unseen between readings, it is not known at first how much.
+  EXPECT_LT(WorstError(8, true, kWildly, 2), 2'500);
+  // As with a microsecond of noise.
+  EXPECT_LT(WorstError(8, true, 1'300, 2), 40);
+  EXPECT_LT(WorstError(8, true, 1'300, 20), 10);
+}
+
+TEST(PhcPace, LearnsAnewWhenTheDialIsNoLongerWhatItSays) {
+  PhcPace pace;
+  Steered clock;
+  double error = 0;
+  for (int64_t s = 0; s < 30; ++s) {
+    clock.RunTo(At(s * 1'000));
+    const PhcTime ingress = clock.phc();
+    clock.RunTo(At(s * 1'000 + 20));
+    pace.AddReading(clock.phc(), At(s * 1'000 + 20), kWindow, 0.0);
+    if (s == 15) clock.dial_ppb = 50'000;  // Its driver says 0 still.
+    if (s == 0) continue;
+    error = std::abs((*pace.Carry(ingress) - At(s * 1'000)).NanosDouble());
+    EXPECT_LT(error, s == 16 || s == 17 ? 1'500 : 1) << s;
+  }
+}
+
 }  // namespace
 }  // namespace bridge

@@ -47,9 +47,14 @@ TEST(SyncRhythm, IsNotSlowedByMissedSyncsButByASlowerMaster) {
 TEST(SyncRhythm, ExpectsTheNextOneFromWhenTheLastReallyCame) {
   SyncRhythm rhythm = Of(1, 5);   // The last was told at 4.03 s,
   rhythm.Correct(Seconds(0.02));  // and came at 4.01 s.
-  EXPECT_NEAR((rhythm.Next(At(4.1)) - At(5.01)).SecondsDouble(), 0, 1e-9);
-  EXPECT_NEAR((rhythm.Next(At(7.5)) - At(8.01)).SecondsDouble(), 0, 1e-9);
-  EXPECT_NEAR(absl::ToDoubleSeconds(rhythm.Silence(At(7.01))), 3, 1e-9);
+  const auto second = absl::Seconds(1);
+  EXPECT_NEAR((rhythm.Next(At(4.1), second) - At(5.01)).SecondsDouble(), 0, 1e-9);
+  EXPECT_NEAR((rhythm.Next(At(7.5), second) - At(8.01)).SecondsDouble(), 0, 1e-9);
+  EXPECT_NEAR((rhythm.Next(At(4.1), second / 4) - At(4.26)).SecondsDouble(), 0, 1e-9);
+}
+
+TEST(SyncRhythm, ExpectsOneInAStepWhileNoneCame) {
+  EXPECT_EQ(SyncRhythm().Next(At(3), absl::Seconds(1)), At(4));
 }
 
 TEST(SyncRhythm, TakesNoStepOfTheClockForAnInterval) {
