@@ -120,6 +120,7 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
                      : nullptr),
       source_(native_ ? static_cast<TimeSource*>(native_.get()) : companion_.get()),
       witnesses_(config.utc),
+      output_interval_(absl::Seconds(1 / config.output.rate)),
       link_up_(companion_ != nullptr),
       withheld_(native_ ? WithholdReason::kInterfaceDown
                         : WithholdReason::kPtp4lSilent) {
@@ -314,12 +315,11 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   if (answered != source_->answers()) Consider(now, out);
   if (source_->hardware() && link_up_ && now >= next_reading_) AskForReading(now, out);
   if (const auto between = NextBetween(); between && now >= *between) {
-    tried_between_ = now;
+    next_between_ = now + output_interval_;  // It may be held back.
     Consider(now, out);
-  }
-  // Nothing new was measured, so mostly nothing is published here; but what was may
-  // have become too old.
-  if (publishing_ && last_reading_) {
+  } else if (publishing_ && last_reading_) {
+    // Nothing new was measured, so nothing is published here; but what was may
+    // have become too old.
     const SourceView view = View(now);
     if (const auto reason = Withheld(view, witnesses_.authority())) {
       Withhold(*reason, now, out);
@@ -330,21 +330,14 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
   }
 }
 
-// When a companion's next sample is due, if no measurement brings it: those are fewer
-// than Syncs, and a PHC is not read for it. Nothing while the map is not fresh.
+// When a companion's next sample is due, where more are wanted than measurements bring:
+// a PHC is not read for it. Nothing while the map is not fresh.
 std::optional<MonoTime> ClientEngine::NextBetween() const {
   if (!companion_ || !publishing_ || !companion_->last_good_sync()) return std::nullopt;
-  std::optional<MonoTime> next;
-  for (const Output& output : outputs_) {
-    const MonoTime latest = output.limit.Latest().value_or(MonoTime());
-    next = next ? std::min(*next, latest) : latest;
-  }
-  if (!next) return std::nullopt;
-  const absl::Duration interval = absl::Seconds(1 / config_.output.rate);
-  next = std::max(*next, tried_between_ + interval / 2);  // It may be held back.
-  const MonoTime fresh =
-      *companion_->last_good_sync() + kFreshMap * companion_->sync_interval();
-  return *next <= fresh ? next : std::nullopt;
+  const absl::Duration measuring = companion_->sync_interval();
+  if (output_interval_ >= measuring) return std::nullopt;
+  const MonoTime fresh = *companion_->last_good_sync() + kFreshMap * measuring;
+  return next_between_ <= fresh ? std::optional(next_between_) : std::nullopt;
 }
 
 std::optional<MonoTime> ClientEngine::Deadline() const {
@@ -675,6 +668,7 @@ void ClientEngine::PublishSample(const RefclockSample& sample, MonoTime now,
   last_sample_ = sample;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     if (!outputs_[i].limit.Allow(now)) continue;
+    next_between_ = outputs_[i].limit.Latest();
     ++outputs_[i].samples;
     ++samples_;
     outputs_[i].last = now;

@@ -141,6 +141,7 @@ class ClientEngine {
   UtcWitnesses witnesses_;
   Continuity continuity_;
   std::vector<Output> outputs_;
+  const absl::Duration output_interval_;
 
   TraceWriter* recorder_ = nullptr;
 
@@ -151,7 +152,7 @@ class ClientEngine {
   std::optional<CrossTimestamp<Local>> last_reading_;
   MonoTime last_reading_at_;
   bool sample_wanted_ = false;  // Of the reading that was asked for.
-  MonoTime tried_between_;      // A companion's latest sample without a measurement.
+  MonoTime next_between_;       // A companion's next sample without a measurement.
   MonoTime next_reading_;       // Of a PHC, at the latest.
   PhcServo servo_{{}};
   MonoTime next_steering_;

@@ -126,8 +126,7 @@ bool RateLimit::Due(MonoTime now) const {
   return now >= *slot_ + half && now - last_ >= half;
 }
 
-std::optional<MonoTime> RateLimit::Latest() const {
-  if (!slot_) return std::nullopt;
+MonoTime RateLimit::Latest() const {
   return *slot_ + interval_ + interval_.Half().Half();
 }
 

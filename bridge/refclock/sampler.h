@@ -74,9 +74,9 @@ class RateLimit {
   bool Allow(MonoTime now);
   // Whether it might; changes nothing.
   bool Due(MonoTime now) const;
-  // When the next one has to go out for the rate to be kept, a quarter of an interval
-  // late at most. Nothing: at once.
-  std::optional<MonoTime> Latest() const;
+  // When the next one has to go out, a quarter of an interval late, for the rate to be
+  // kept. Requires that one was allowed.
+  MonoTime Latest() const;
 
  private:
   TimeDelta interval_;

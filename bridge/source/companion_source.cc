@@ -23,6 +23,8 @@ constexpr absl::Duration kSlowProbing = absl::Seconds(1);
 
 constexpr absl::Duration kPolling = absl::Seconds(1);
 constexpr int kPollsUntilSilent = 3;
+constexpr uint32_t kStatesEvery = 4;  // Polls.
+constexpr uint32_t kParentEvery = 2;
 constexpr absl::Duration kInquiry = absl::Milliseconds(200);
 // Nobody pushes a change of TIME_PROPERTIES_DATA_SET.
 constexpr absl::Duration kProperties = absl::Seconds(10);
@@ -233,8 +235,14 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
     return Look(now);
   }
   next_poll_ = now + kPolling;
-  Ask(ManagementId::kPortDataSet);
-  Ask(ManagementId::kParentDataSet);
+  // Status is asked for too, or comes by itself, and says that there is no grandmaster
+  // any more. Where states of ports are pushed, this is for the case that one got lost.
+  const bool pushed_states = socket_ == ManagementSocket::kReadWrite;
+  const uint32_t n = polls_++;
+  if (!pushed_states || unanswered_ > 0 || n % kStatesEvery == 0) {
+    Ask(ManagementId::kPortDataSet);
+  }
+  if (!pushed_states || n % kParentEvery == 1) Ask(ManagementId::kParentDataSet);
 }
 
 // When to ask for TIME_STATUS_NP next, if nothing else is known: shortly after a Sync,

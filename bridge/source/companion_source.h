@@ -170,6 +170,7 @@ class CompanionSource final : public TimeSource {
   bool found_before_ = false;
   bool heard_ = false;  // Since the last poll.
   int unanswered_ = 0;  // Polls in a row.
+  uint32_t polls_ = 0;
 
   ptp::SequenceId sequence_;
   std::array<Asked, 10> asked_;

@@ -24,6 +24,7 @@ class SyncRhythm {
     const double seconds = (ingress - last_ingress_).SecondsDouble();
     if (any_ && seconds > kShortest && seconds < kLongest) {
       seconds_[count_++ % kSize] = seconds;
+      interval_ = Interval();
     }
     any_ = true;
     last_ingress_ = ingress;
@@ -36,13 +37,7 @@ class SyncRhythm {
   bool known() const { return count_ >= 2; }
   // Of the Syncs added, 2^n s. Requires known(). Some may have been missed: the
   // shortest of late counts.
-  absl::Duration interval() const {
-    const auto end = seconds_.begin() + static_cast<ptrdiff_t>(std::min(count_, kSize));
-    const double shortest = *std::min_element(seconds_.begin(), end);
-    // The nearest power: floor(log2(x sqrt 2)).
-    const int exponent = std::ilogb(shortest * 1.41421356);
-    return absl::Seconds(std::ldexp(1.0, std::max(exponent, kFastest)));
-  }
+  absl::Duration interval() const { return interval_; }
   // The first moment after `now` that is whole `steps` behind the last one, or, before
   // any came, one step from now.
   MonoTime Next(MonoTime now, absl::Duration step) const {
@@ -59,11 +54,20 @@ class SyncRhythm {
   static constexpr double kLongest = 100;
   static constexpr int kFastest = -7;
 
+  absl::Duration Interval() const {
+    const auto end = seconds_.begin() + static_cast<ptrdiff_t>(std::min(count_, kSize));
+    const double shortest = *std::min_element(seconds_.begin(), end);
+    // The nearest power: floor(log2(x sqrt 2)).
+    const int exponent = std::ilogb(shortest * 1.41421356);
+    return absl::Seconds(std::ldexp(1.0, std::max(exponent, kFastest)));
+  }
+
   bool any_ = false;
   TimeDelta last_ingress_;
   MonoTime last_;
   std::array<double, kSize> seconds_{};
   size_t count_ = 0;
+  absl::Duration interval_;
 };
 
 }  // namespace bridge

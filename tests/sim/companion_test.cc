@@ -425,27 +425,26 @@ TEST(Companion, PublishesWhatWasJustMeasuredWhereThatIsOftenEnough) {
   }
 }
 
-TEST(Companion, IsExactWhilePtp4lsServoSettles) {
-  double worst_without = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+// Its dial is turned by tens of ppm, and path delays measured meanwhile are wrong by
+// microseconds.
+TEST(Companion, IsWithinItsBoundWhilePtp4lsServoSettles) {
+  size_t count = 0;
+  double worst = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     Plan plan = Of(true, seed % 2 == 0, seed % 3 == 0, seed % 5 == 0 ? 0.125 : 1);
     plan.seed = seed;
     plan.noise_ns = 10;
-    for (const bool tells_dial : {true, false}) {
-      plan.tells_dial = tells_dial;
-      Lab lab(plan);
-      lab.RunFor(absl::Seconds(40));
-      ASSERT_GT(lab.samples.size(), 300u);
-      double worst = 0;
-      for (const Lab::Sample& sample : lab.samples) {
-        ASSERT_LE(std::abs(sample.error), sample.bound) << seed;
-        worst = std::max(worst, std::abs(sample.error));
-      }
-      if (!tells_dial) worst_without = std::max(worst_without, worst);
-      EXPECT_LT(worst, tells_dial ? 1'000 : 20'000) << seed;
+    plan.tells_dial = seed % 7 != 0;
+    Lab lab(plan);
+    lab.RunFor(absl::Seconds(40));
+    count += lab.samples.size();
+    for (const Lab::Sample& sample : lab.samples) {
+      ASSERT_LE(std::abs(sample.error), sample.bound) << seed;
+      worst = std::max(worst, std::abs(sample.error));
     }
   }
-  EXPECT_GT(worst_without, 1'000);  // Or there was nothing to settle.
+  EXPECT_GT(count, 60u * 300);
+  EXPECT_GT(worst, 1'000);  // Or there was nothing to settle.
 }
 
 Plan Beside(uint64_t seed) {

@@ -211,6 +211,30 @@ TEST(CompanionSource, MeasuresOnceASecondHoweverOftenSyncsCome) {
   }
 }
 
+TEST(CompanionSource, HearsOfAPortThatChangedAlthoughThePushGotLost) {
+  for (const auto socket :
+       {ManagementSocket::kReadWrite, ManagementSocket::kReadOnly}) {
+    Bench bench;
+    bench.settings.interface = "eth0";
+    bench.Open(socket);
+    bench.RunWithSyncs(5);
+    bench.ptp4l.ports[0].state = PortState::kListening;
+    bench.RunFor(
+        absl::Milliseconds(socket == ManagementSocket::kReadOnly ? 1'000 : 4'000));
+    EXPECT_EQ(bench.source->state(), PortState::kListening);
+  }
+}
+
+TEST(CompanionSource, HearsOfALostGrandmasterWithinASecondWherePushesAreTooMany) {
+  Bench bench;
+  bench.Open();
+  bench.RunWithSyncs(absl::Seconds(10), absl::Milliseconds(125));
+  ASSERT_TRUE(bench.source->parent());
+  bench.ptp4l.status.gm_present = false;
+  bench.RunFor(absl::Seconds(1));
+  EXPECT_FALSE(bench.source->parent());
+}
+
 TEST(CompanionSource, KeepsPushesThatAreFew) {
   Bench bench;
   bench.Open();
