@@ -20,12 +20,17 @@ constexpr TimeDelta kOldestWithoutRate = TimeDelta::FromMillis(5);
 constexpr double kWander = 1e-9;
 constexpr double kSurprise = 5;
 
+// By then a Sync's servo has turned the dial; who reads it earlier was told by the same
+// event, and most of that time went by the dial before.
+constexpr TimeDelta kDealtWith = TimeDelta::FromMillis(4);
+
 double RateOf(double dial_ppb) { return dial_ppb * 1e-9; }
 
 }  // namespace
 
 void PhcPace::Start(const Reading& reading, TimeDelta window) {
   last_ = rate_from_ = reading;
+  dial_before_ = reading.dial_ppb;
   window_ = window;
   rate_.reset();
   crystal_.reset();
@@ -74,6 +79,7 @@ PhcPace::Verdict PhcPace::AddReading(PhcTime phc, RawTime raw, TimeDelta window,
     return Verdict::kStepped;
   }
   if (wide) return Verdict::kWide;
+  dial_before_ = last_->dial_ppb;
   last_ = {phc, raw, dial_ppb};
   window_ = window;
   if (raw - rate_from_.raw >= kRateBase) {
@@ -89,9 +95,9 @@ std::optional<RawTime> PhcPace::Carry(PhcTime stamp) const {
   if (age < TimeDelta() || age > (rate_ ? kOldest : kOldestWithoutRate)) {
     return std::nullopt;
   }
-  const double rate = crystal_ && last_->dial_ppb
-                          ? (1 + crystal_->rate) * (1 + RateOf(*last_->dial_ppb)) - 1
-                          : rate_.value_or(0);
+  const std::optional<double> dial = age < kDealtWith ? dial_before_ : last_->dial_ppb;
+  const double rate = crystal_ && dial ? (1 + crystal_->rate) * (1 + RateOf(*dial)) - 1
+                                       : rate_.value_or(0);
   return last_->raw - age +
          TimeDelta::FromNanosDouble(age.NanosDouble() * rate / (1 + rate));
 }

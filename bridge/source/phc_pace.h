@@ -48,6 +48,7 @@ class PhcPace {
   void Learn(TimeDelta window);
 
   std::optional<Reading> last_;
+  std::optional<double> dial_before_;  // At the reading before that.
   TimeDelta window_;
   Reading rate_from_;           // Meaningful with last_.
   std::optional<double> rate_;  // d(PHC)/d(RAW) - 1, of late.

@@ -129,6 +129,23 @@ TEST(PhcPace, CarriesByTheDialOfNowWhileAServoTurnsItAtEachSync) {
   EXPECT_LT(WorstError(8, true, 1'300, 20), 10);
 }
 
+TEST(PhcPace, CarriesAStampOfAMillisecondAgoByTheDialBefore) {
+  Steered clock;
+  PhcPace pace;
+  for (int64_t i = 0; i < 40; ++i) {  // Pushed, right behind the servo's turn.
+    clock.RunTo(At(i * 125));
+    const PhcTime ingress = clock.phc();
+    clock.RunTo(At(i * 125 + 2));
+    clock.dial_ppb = 100'000 / static_cast<double>(i + 1);
+    pace.AddReading(clock.phc(), At(i * 125 + 2), kWindow, clock.dial_ppb);
+    if (i == 0) continue;
+    const auto raw = pace.Carry(ingress);
+    ASSERT_TRUE(raw);
+    const double error = (*raw - At(i * 125)).NanosDouble();
+    EXPECT_LT(std::abs(error), i < 30 ? 1'000 : 20) << i;
+  }
+}
+
 TEST(PhcPace, LearnsAnewWhenTheDialIsNoLongerWhatItSays) {
   PhcPace pace;
   Steered clock;

@@ -34,14 +34,15 @@ def test_is_the_truth_although_ptp4l_steers(guest, version, socket):
         begun = first(record)
         time.sleep(30)
         status = ours.status()
-    errors, late = record.errors(OURS), record.errors(OURS, since=begun + 2 * SETTLE)
+    errors, late = record.errors(OURS), record.errors(OURS, since=begun + SETTLE)
     print(f"{len(errors)} samples: rms {rms(errors):.1f} max {largest(errors):.1f} ns; later rms {rms(late):.1f} "
           f"max {largest(late):.1f}; {status['phc']}")
     assert status["timestamping"] == "hardware" and status["phc"]["mode"] == "observe", status
     assert len(late) >= 20
-    # At first ptp4l turns its PHC's frequency by 100 ppm and more at each Sync, and what is
-    # asked for 15 ms later has that in it (the error bound says 170 us then).
-    assert largest(errors) <= 20_000 and rms(late) <= 25
+    # A push is read within a millisecond or two, in which ptp4l has turned the dial, nobody
+    # tells when: what was learnt while its servo settled is seen for longer.
+    pushed = version == "4.2" and not socket
+    assert largest(errors) <= 1000 and rms(late) <= (25 if pushed else 10)
 
 
 @rows(*((version,) for version in VERSIONS))
