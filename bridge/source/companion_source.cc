@@ -40,7 +40,8 @@ constexpr absl::Duration kRetry = absl::Milliseconds(25);
 // the first ones are hurried.
 constexpr absl::Duration kMeasuring = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
-constexpr int kFirstMeasurements = 16;
+constexpr int kFirstMeasurements = 64;
+constexpr int kFirstOfSlowSyncs = 16;  // Polls there mostly find nothing new.
 // More than that a filter has no use for.
 constexpr absl::Duration kMostOften = absl::Milliseconds(55);
 // Pushes nearer together than that wake us for nothing; two a second do not.
@@ -249,7 +250,9 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
 // or not at all while it comes by itself.
 MonoTime CompanionSource::NextBeat(MonoTime now) const {
   if (pushed_) return now + 3 * sync_interval() + absl::Seconds(1);
-  const bool hurried = state() == PortState::kSlave && measured_ < kFirstMeasurements;
+  const bool slow = rhythm_.known() && rhythm_.interval() >= kMeasuring;
+  const bool hurried = state() == PortState::kSlave &&
+                       measured_ < (slow ? kFirstOfSlowSyncs : kFirstMeasurements);
   return rhythm_.Next(now + (kMostOften - kAfterSync),
                       hurried ? kFirstMeasuring : kMeasuring) +
          kAfterSync;

@@ -194,11 +194,11 @@ TEST(CompanionSource, MeasuresOnceASecondHoweverOftenSyncsCome) {
       bench.ptp4l.pushes_time = pushes;
       bench.Open();
       EXPECT_EQ(bench.ptp4l.time_subscribed(), true);
-      bench.RunWithSyncs(absl::Seconds(10), absl::Seconds(1) / per_second);
+      bench.RunWithSyncs(absl::Seconds(20), absl::Seconds(1) / per_second);
       EXPECT_FALSE(bench.source->pushed());
       EXPECT_EQ(bench.ptp4l.time_subscribed(), !pushes);
       EXPECT_TRUE(bench.ptp4l.subscribed());  // To port states.
-      EXPECT_GE(bench.Measured(), 16u);       // The first are hurried.
+      EXPECT_GE(bench.Measured(), 60u);       // The first are hurried.
 
       const uint64_t measured = bench.Measured();
       const int asked = bench.Asked(ManagementId::kTimeStatusNp);
@@ -228,7 +228,7 @@ TEST(CompanionSource, HearsOfAPortThatChangedAlthoughThePushGotLost) {
 TEST(CompanionSource, HearsOfALostGrandmasterWithinASecondWherePushesAreTooMany) {
   Bench bench;
   bench.Open();
-  bench.RunWithSyncs(absl::Seconds(10), absl::Milliseconds(125));
+  bench.RunWithSyncs(absl::Seconds(20), absl::Milliseconds(125));
   ASSERT_TRUE(bench.source->parent());
   bench.ptp4l.status.gm_present = false;
   bench.RunFor(absl::Seconds(1));
@@ -248,7 +248,7 @@ TEST(CompanionSource, KeepsPushesThatAreFew) {
 TEST(CompanionSource, WantsPushesAgainUnderAnotherMaster) {
   Bench bench;
   bench.Open();
-  bench.RunWithSyncs(absl::Seconds(10), absl::Milliseconds(125));
+  bench.RunWithSyncs(absl::Seconds(20), absl::Milliseconds(125));
   ASSERT_FALSE(bench.ptp4l.time_subscribed());
   bench.ptp4l.parent.grandmaster = bench.ptp4l.status.grandmaster = {0x77};
   bench.RunWithSyncs(30);  // One a second.
