@@ -36,9 +36,10 @@ constexpr absl::Duration kRenewal = absl::Seconds(20);
 // ptp4l knows a Sync's time once its Follow_Up has come.
 constexpr absl::Duration kAfterSync = absl::Milliseconds(15);
 constexpr absl::Duration kRetry = absl::Milliseconds(25);
-// One measurement a second does: what more of them bring, costs more than phc2sys. But
-// the first ones are hurried.
-constexpr absl::Duration kMeasuring = absl::Seconds(1);
+// Two measurements a second do: what more of them bring, costs more than it is worth.
+// But the first ones are hurried.
+constexpr absl::Duration kMeasuring = absl::Milliseconds(500);
+constexpr absl::Duration kSlow = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
 constexpr int kFirstMeasurements = 64;
 constexpr int kFirstOfSlowSyncs = 16;  // Polls there mostly find nothing new.
@@ -250,12 +251,15 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
 // or not at all while it comes by itself.
 MonoTime CompanionSource::NextBeat(MonoTime now) const {
   if (pushed_) return now + 3 * sync_interval() + absl::Seconds(1);
-  const bool slow = rhythm_.known() && rhythm_.interval() >= kMeasuring;
-  const bool hurried = state() == PortState::kSlave &&
-                       measured_ < (slow ? kFirstOfSlowSyncs : kFirstMeasurements);
-  return rhythm_.Next(now + (kMostOften - kAfterSync),
-                      hurried ? kFirstMeasuring : kMeasuring) +
-         kAfterSync;
+  const absl::Duration interval =
+      rhythm_.known() ? rhythm_.interval() : absl::ZeroDuration();
+  const bool hurried =
+      state() == PortState::kSlave &&
+      measured_ < (interval >= kSlow ? kFirstOfSlowSyncs : kFirstMeasurements);
+  // Not less than once a second, so that a rhythm that is not theirs shows.
+  const absl::Duration step =
+      hurried ? kFirstMeasuring : std::clamp(interval, kMeasuring, kSlow);
+  return rhythm_.Next(now + (kMostOften - kAfterSync), step) + kAfterSync;
 }
 
 // `repeated`: what there is is not of a new Sync. Asked for once more: it may be late.

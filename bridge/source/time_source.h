@@ -60,7 +60,7 @@ class TimeSource {
     absl::Duration announce_interval;
   };
   virtual std::optional<ParentNews> parent_news() const = 0;
-  // As it is on the wire.
+  // How often it measures: as Syncs come, or as often as it asks for them.
   virtual absl::Duration sync_interval() const = 0;
   // Stamps are a PHC's.
   virtual bool hardware() const = 0;
