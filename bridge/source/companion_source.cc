@@ -39,6 +39,9 @@ constexpr absl::Duration kRetry = absl::Milliseconds(25);
 // Two measurements a second do: what more of them bring, costs more than it is worth.
 // But the first ones are hurried.
 constexpr absl::Duration kMeasuring = absl::Milliseconds(500);
+// How long its path delay has to stay when ptp4l has set its clock, and in a storm.
+constexpr absl::Duration kSettled = absl::Seconds(3);
+constexpr absl::Duration kSettledAtMost = absl::Seconds(15);
 constexpr absl::Duration kSlow = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
 constexpr int kFirstMeasurements = 64;
@@ -389,7 +392,12 @@ void CompanionSource::On(const ptp::PortDataSet& set, MonoTime now,
       absl::StrCat("ptp4l's port ", set.port.port, ": ", ptp::PortStateName(before),
                    " -> ", ptp::PortStateName(set.state)));
   ChooseClock();
-  if (state() != followed) AskAboutMaster(now);
+  if (state() == followed) return;
+  AskAboutMaster(now);
+  // Not in the middle of it: a ptp4l that sets its clock anew.
+  if (followed == PortState::kUncalibrated && state() == PortState::kSlave) {
+    settling_ = Settling{now, now, std::nullopt};
+  }
 }
 
 void CompanionSource::On(const ptp::PortHwclockNp& clock) {
@@ -682,6 +690,23 @@ std::optional<TimeDelta> CompanionSource::BehindMaster() const {
                                               : properties_->current_utc_offset);
 }
 
+// Before ptp4l has set its clock's rate, its path delays are wrong by what that clock
+// drifts between a Sync and a Delay_Req: tens of microseconds, for several seconds.
+bool CompanionSource::DelaySettled(TimeDelta delay, MonoTime now) {
+  if (!settling_) return true;
+  const TimeDelta tolerance =
+      std::max(TimeDelta::FromMicros(1), delay.Abs().Half().Half());
+  if (!settling_->delay || (delay - *settling_->delay).Abs() > tolerance) {
+    settling_->delay = delay;
+    settling_->since = now;
+  }
+  if (now - kSettled < settling_->since && now - kSettledAtMost < settling_->began) {
+    return false;
+  }
+  settling_.reset();
+  return true;
+}
+
 void CompanionSource::Measure(const ClockReading& reading, MonoTime now,
                               ptp::PortActions& out) {
   const TimeDelta ingress = pending_->status.ingress_time;
@@ -698,6 +723,7 @@ void CompanionSource::Measure(const ClockReading& reading, MonoTime now,
     ++stamps_refused_;
     return out.push_back(ptp::Dropped{DropReason::kIngressImplausible});
   }
+  if (!DelaySettled(delay, now)) return;
   rhythm_.Correct(reading.pair.local - *raw);
   ++measured_;
   measured_at_ = now;

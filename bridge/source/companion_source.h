@@ -149,6 +149,7 @@ class CompanionSource final : public TimeSource {
   void GuessClock(TimeDelta ingress, const ClockReading& reading);
   std::optional<RawTime> Carry(TimeDelta ingress, const ClockReading& reading) const;
   std::optional<TimeDelta> BehindMaster() const;
+  bool DelaySettled(TimeDelta delay, MonoTime now);
   void Measure(const ClockReading& reading, MonoTime now, ptp::PortActions& out);
   bool NearMonthEnd() const;
 
@@ -209,6 +210,13 @@ class CompanionSource final : public TimeSource {
   std::optional<Pending> pending_;
   std::optional<MonoTime> measured_at_;
   MonoTime next_delay_;
+  // Since its port became SLAVE under our eyes.
+  struct Settling {
+    MonoTime began;
+    MonoTime since;  // That it shows this delay.
+    std::optional<TimeDelta> delay;
+  };
+  std::optional<Settling> settling_;
   std::optional<TaiTime> last_tai_;
 };
 
