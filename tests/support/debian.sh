@@ -80,7 +80,7 @@ fetch_linuxptp4() {
   local lists options
   [[ -x $peers/linuxptp-4/usr/sbin/ptp4l ]] && return
   lists=$(mktemp -d)
-  mkdir -p "$lists"/{lists,cache/archives}/partial
+  mkdir -p "$peers" "$lists"/{lists,cache/archives}/partial
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
     "http://deb.debian.org/debian trixie main" >"$lists/sources.list"
   options=(-o "Dir::Etc::sourcelist=$lists/sources.list" -o Dir::Etc::sourceparts=/dev/null
