@@ -39,13 +39,13 @@ constexpr absl::Duration kRetry = absl::Milliseconds(25);
 // Two measurements a second do: what more of them bring, costs more than it is worth.
 // But the first ones are hurried.
 constexpr absl::Duration kMeasuring = absl::Milliseconds(500);
-// How long its path delay has to stay when ptp4l has set its clock, and in a storm.
-constexpr absl::Duration kSettled = absl::Seconds(3);
-constexpr absl::Duration kSettledAtMost = absl::Seconds(15);
 constexpr absl::Duration kSlow = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
 constexpr int kFirstMeasurements = 64;
 constexpr int kFirstOfSlowSyncs = 16;  // Polls there mostly find nothing new.
+// How long its path delay has to stay when ptp4l has set its clock, and in a storm.
+constexpr absl::Duration kSettled = absl::Seconds(3);
+constexpr absl::Duration kSettledAtMost = absl::Seconds(15);
 // More than that a filter has no use for.
 constexpr absl::Duration kMostOften = absl::Milliseconds(55);
 // Pushes nearer together than that wake us for nothing; two a second do not.
