@@ -56,7 +56,7 @@ class Bench {
     const TimeDelta clock = (hardware ? Phc().SinceEpoch() : System().SinceEpoch());
     ptp4l.status.ingress_time = clock - ToTimeDelta(age) + ingress_error;
     ptp4l.status.master_offset = ptp4l.current.offset_from_master = offset;
-    ptp4l.current.mean_path_delay = kDelay;
+    ptp4l.current.mean_path_delay = delay;
     if (const auto push = ptp4l.PushTime()) Take(*push);
   }
   void RunWithSyncs(int seconds) {
@@ -100,6 +100,7 @@ class Bench {
   bool readable = true;
   TimeDelta phc_step;
   TimeDelta ingress_error;
+  TimeDelta delay = kDelay;
   MonoTime now = MonoTime::FromNanos(5'000'000'000);
   ptp::PortActions said;
   std::vector<UseClock> used;
@@ -185,6 +186,39 @@ TEST(CompanionSource, MeasuresEachPushedSync) {
       (bench.now - MonoTime() + TimeDelta::FromNanos(1'000) - at.SinceEpoch());
   EXPECT_NEAR((phc_at - tai.SinceEpoch()).NanosDouble(), 120, 5);
   EXPECT_EQ(bench.source->estimator().mean_path_delay().Nanos(), kDelay.Nanos());
+}
+
+// A clock whose rate is not set yet makes delays of what it drifts meanwhile.
+TEST(CompanionSource, WaitsForThePathDelayOfAPtp4lThatHasJustSetItsClock) {
+  for (const bool ends : {true, false}) {
+    Bench bench;
+    bench.ptp4l.ports[0].state = PortState::kUncalibrated;
+    bench.Open();
+    bench.RunWithSyncs(2);
+    ASSERT_EQ(bench.source->state(), PortState::kUncalibrated);
+    bench.ptp4l.ports[0].state = PortState::kSlave;
+    bench.delay = kDelay + TimeDelta::FromMicros(30);
+    for (int i = 0; i < 5 && bench.source->state() != PortState::kSlave; ++i) {
+      bench.RunWithSyncs(1);
+    }
+    ASSERT_EQ(bench.source->state(), PortState::kSlave);
+    ASSERT_EQ(bench.Measured(), 0u);
+    const MonoTime slave = bench.now;
+    for (int i = 1; i <= 20 && bench.Measured() == 0; ++i) {
+      const TimeDelta wrong = TimeDelta::FromMicros(i % 2 == 0 ? 30 : 20);
+      bench.delay = ends || i > 19 ? kDelay : kDelay + wrong;
+      bench.RunWithSyncs(1);
+    }
+    ASSERT_GT(bench.Measured(), 0u);
+    EXPECT_GE(bench.now - slave, TimeDelta::FromSeconds(ends ? 3 : 14));
+    if (ends) {
+      bench.RunWithSyncs(3);
+      EXPECT_EQ(bench.source->estimator().mean_path_delay().Nanos(), kDelay.Nanos());
+      EXPECT_LT(bench.now - slave, TimeDelta::FromSeconds(8));
+    } else {
+      EXPECT_LT(bench.now - slave, TimeDelta::FromSeconds(16)) << "a storm";
+    }
+  }
 }
 
 TEST(CompanionSource, MeasuresTwiceASecondHoweverOftenSyncsCome) {
