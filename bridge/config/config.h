@@ -18,11 +18,12 @@
 namespace bridge {
 
 // Only what this version does: an option that does nothing is not accepted.
-enum class Role { kClient, kCompanion };
+enum class Role { kClient, kCompanion, kGrandmaster, kAuto };
 enum class Transport { kL2, kUdp4, kUdp6 };
 enum class Timestamping { kAuto, kHardware, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
 enum class PhcMode { kDiscipline, kObserve };
+enum class GrandmasterSource { kSystem, kPhc };
 
 struct Config {
   Role role = Role::kClient;
@@ -36,6 +37,9 @@ struct Config {
     std::optional<int> minor_version;  // Nothing: auto.
     int announce_interval = 1;         // log2 s, until the wire tells another.
     int delay_interval = 0;            // Likewise.
+    int sync_interval = 0;             // log2 s, of a grandmaster's own Syncs.
+    int priority1 = 128;               // A grandmaster's own, as the next.
+    int priority2 = 128;
     int announce_receipt_timeout = 3;
     TimeDelta delay_asymmetry;
     std::optional<TimeDelta> asymmetry_bound;  // Nothing: auto.
@@ -55,6 +59,16 @@ struct Config {
   struct Companion {
     std::string socket = "auto";  // Or the path of its management socket.
   } companion;
+
+  // Roles grandmaster and auto.
+  struct Grandmaster {
+    GrandmasterSource source = GrandmasterSource::kSystem;
+    TimeDelta holdover = TimeDelta::FromSeconds(600);         // Of class 7, at most.
+    TimeDelta max_holdover_error = TimeDelta::FromMicros(1);  // Likewise; of drift.
+  } grandmaster;
+  struct Gnss {
+    std::string gpsd;  // host:port; empty: no GNSS watch, and never class 6.
+  } gnss;
 
   struct Utc {
     UtcPolicy policy = UtcPolicy::kAgree;

@@ -29,6 +29,13 @@ struct KernelClock {
   // Our own samples may have set it, in this run or one before: it can't vouch
   // for what we publish.
   bool may_be_ours = false;
+  // What a grandmaster looks at besides; nothing in traces of clients.
+  struct Discipline {
+    TimeDelta estimated_error;   // esterror
+    int64_t frequency = 0;       // As the kernel has it: 2^-16 ppm.
+    friend bool operator==(const Discipline&, const Discipline&) = default;
+  };
+  std::optional<Discipline> discipline = {};
 };
 
 // ---- Actions.
