@@ -21,7 +21,7 @@ using Mac = std::array<uint8_t, 6>;
 constexpr Mac kAllMac{0x01, 0x1b, 0x19, 0x00, 0x00, 0x00};
 constexpr Mac kPeerDelayMac{0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e};
 
-sockaddr_ll Address(int interface_index, const Mac& mac) {
+sockaddr_ll Address(int interface_index, std::span<const uint8_t, ETH_ALEN> mac) {
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_1588);
@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> L2Transport::Open(
     return ErrnoStatus(errno, "cannot open a packet socket",
                        "run as root or with CAP_NET_RAW, or use transport udp4");
   }
-  const sockaddr_ll own = Address(interface->index, {});
+  const sockaddr_ll own = Address(interface->index, Mac{});
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot bind to ", options.interface));
   }
@@ -95,8 +95,11 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
 }
 
 absl::Status L2Transport::Send(const ptp::Send& message) {
+  if (message.to && message.to->size != ETH_ALEN) return NotAnAddress();
   const Mac& group = IsPeerDelay(message.type) ? kPeerDelayMac : kAllMac;
-  const sockaddr_ll to = Address(interface_index_, group);
+  const sockaddr_ll to = Address(
+      interface_index_,
+      message.to ? std::span(message.to->octets).first<ETH_ALEN>() : std::span(group));
   pending_.Expect(message, MonoNow(), counters_);
   if (sendto(socket_.get(), message.octets.data(), message.size, MSG_DONTWAIT,
              reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {

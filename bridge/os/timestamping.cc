@@ -1,7 +1,10 @@
 #include "bridge/os/timestamping.h"
 
 #include <linux/errqueue.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +20,20 @@ namespace {
 // Of sourcePortIdentity in the header, right before sequenceId (IEEE 1588-2019,
 // table 35).
 constexpr size_t kSourceOffset = 20;
+
+template <typename SocketAddress>
+SocketAddress As(const sockaddr_storage& name) {
+  SocketAddress out;
+  std::memcpy(&out, &name, sizeof out);
+  return out;
+}
+
+ptp::PortAddress MakePortAddress(const void* octets, size_t size) {
+  ptp::PortAddress out;
+  out.size = static_cast<uint8_t>(std::min(size, out.octets.size()));
+  std::memcpy(out.octets.data(), octets, out.size);
+  return out;
+}
 
 }  // namespace
 
@@ -70,6 +87,25 @@ bool MessageReader::Next(int fd, int flags) {
   if (read <= 0) return false;
   count_ = static_cast<size_t>(read);
   return true;
+}
+
+std::optional<ptp::PortAddress> MessageReader::Sender() const {
+  if (header().msg_namelen < sizeof(sa_family_t)) return std::nullopt;
+  switch (name().ss_family) {
+    case AF_PACKET: {
+      const auto ll = As<sockaddr_ll>(name());
+      return MakePortAddress(ll.sll_addr, std::min<size_t>(ll.sll_halen, ETH_ALEN));
+    }
+    case AF_INET: {
+      const auto in = As<sockaddr_in>(name());
+      return MakePortAddress(&in.sin_addr, sizeof in.sin_addr);
+    }
+    case AF_INET6: {
+      const auto in6 = As<sockaddr_in6>(name());
+      return MakePortAddress(&in6.sin6_addr, sizeof in6.sin6_addr);
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "bridge/os/transport.h"
+#include "bridge/ptp/addressing.h"
 
 namespace bridge::os {
 
@@ -45,6 +46,7 @@ class MessageReader {
   }
   bool truncated() const { return (header().msg_flags & MSG_TRUNC) != 0; }
   const sockaddr_storage& name() const { return slots_[at_].name; }
+  std::optional<ptp::PortAddress> Sender() const;
   std::optional<EventStamp> Stamp(StampKind kind) const {
     return StampIn(header(), kind);
   }

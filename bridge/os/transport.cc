@@ -23,7 +23,11 @@ std::optional<RxFrame> PtpTransport::Take(const MessageReader& reader, StampKind
   }
   ++counters_.received;
   std::copy(octets.begin(), octets.end(), buffer.begin());
-  return RxFrame{buffer.first(octets.size()), reader.Stamp(stamps)};
+  return RxFrame{buffer.first(octets.size()), reader.Stamp(stamps), reader.Sender()};
+}
+
+absl::Status PtpTransport::NotAnAddress() {
+  return absl::InvalidArgumentError("cannot send: not an address of this transport");
 }
 
 bool PtpTransport::IsPeerDelay(ptp::MessageType type) {

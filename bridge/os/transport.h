@@ -33,7 +33,8 @@
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/estimate/offset_estimator.h"
-#include "bridge/ptp/slave_port.h"
+#include "bridge/ptp/addressing.h"
+#include "bridge/ptp/port_actions.h"
 #include "bridge/time/event_stamp.h"
 
 namespace bridge::os {
@@ -47,6 +48,8 @@ struct RxFrame {
   // On arrival, of the kind that was asked for. Event messages nearly always have one,
   // general ones over Ethernet may.
   std::optional<EventStamp> stamp;
+  // Its sender: MAC, IPv4 or IPv6 address. Nothing if the kernel did not say.
+  std::optional<ptp::PortAddress> from;
 };
 
 struct TxStamp {
@@ -90,7 +93,8 @@ class PtpTransport {
   // being returned: call again.
   virtual absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) = 0;
 
-  // To the group that belongs to the message type.
+  // To message.to, which is an address as RxFrame has it, or to the group that belongs
+  // to the message type.
   virtual absl::Status Send(const ptp::Send& message) = 0;
 
   // The next transmit timestamp, or nothing when there is none now.
@@ -103,6 +107,8 @@ class PtpTransport {
   // when it does not fit.
   std::optional<RxFrame> Take(const MessageReader& reader, StampKind stamps,
                               std::span<uint8_t> buffer);
+  // What Send says to an address of another kind of network.
+  static absl::Status NotAnAddress();
   // Whether a message type goes to the group of the peer delay mechanism.
   static bool IsPeerDelay(ptp::MessageType type);
 

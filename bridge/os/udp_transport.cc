@@ -1,6 +1,5 @@
 #include "bridge/os/udp_transport.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <cerrno>
@@ -17,12 +16,20 @@ namespace {
 
 constexpr uint16_t kPorts[] = {319, 320};  // Event, general.
 
+// ffXX::YYYY
+constexpr ptp::PortAddress Group6(uint8_t scope, uint16_t number) {
+  ptp::PortAddress group{.octets = {0xff, scope}, .size = 16};
+  group.octets[14] = static_cast<uint8_t>(number >> 8);
+  group.octets[15] = static_cast<uint8_t>(number);
+  return group;
+}
+
 // The groups of annex C and D: all but peer delay messages, and those. IPv6 with
 // global scope (the E), linuxptp's default; peer delay stays on the link.
-constexpr char kAll4[] = "224.0.1.129";
-constexpr char kPeerDelay4[] = "224.0.0.107";
-constexpr char kAll6[] = "ff0e::181";
-constexpr char kPeerDelay6[] = "ff02::6b";
+constexpr ptp::PortAddress kAll4{{224, 0, 1, 129}, 4};
+constexpr ptp::PortAddress kPeerDelay4{{224, 0, 0, 107}, 4};
+constexpr ptp::PortAddress kAll6 = Group6(0x0e, 0x0181);
+constexpr ptp::PortAddress kPeerDelay6 = Group6(0x02, 0x006b);
 
 struct Address {
   sockaddr_storage storage{};
@@ -31,27 +38,29 @@ struct Address {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// `host` nullptr: any.
-Address MakeAddress(int family, const char* host, uint16_t port, int interface_index) {
+// Of an IPv4 or IPv6 address. The interface is of use to those of one link alone.
+Address MakeAddress(const ptp::PortAddress& host, uint16_t port, int interface_index) {
   Address address;
-  if (family == AF_INET) {
+  if (host.size == 4) {
     sockaddr_in in{};
     in.sin_family = AF_INET;
     in.sin_port = htons(port);
-    if (host != nullptr) inet_pton(AF_INET, host, &in.sin_addr);
+    std::memcpy(&in.sin_addr, host.octets.data(), sizeof in.sin_addr);
     std::memcpy(&address.storage, &in, address.size = sizeof in);
   } else {
     sockaddr_in6 in6{};
     in6.sin6_family = AF_INET6;
     in6.sin6_port = htons(port);
-    in6.sin6_scope_id = host == nullptr ? 0 : static_cast<uint32_t>(interface_index);
-    if (host != nullptr) inet_pton(AF_INET6, host, &in6.sin6_addr);
+    in6.sin6_scope_id = static_cast<uint32_t>(interface_index);
+    std::memcpy(&in6.sin6_addr, host.octets.data(), sizeof in6.sin6_addr);
     std::memcpy(&address.storage, &in6, address.size = sizeof in6);
   }
   return address;
 }
 
-const char* Group(int family, bool peer) {
+uint8_t AddressSize(int family) { return family == AF_INET ? 4 : 16; }
+
+const ptp::PortAddress& Group(int family, bool peer) {
   if (family == AF_INET) return peer ? kPeerDelay4 : kAll4;
   return peer ? kPeerDelay6 : kAll6;
 }
@@ -84,8 +93,8 @@ absl::Status SetUp4(int fd, int interface_index) {
       .Set(IPPROTO_IP, IP_MULTICAST_LOOP, 0, "stop our own messages")
       // Only groups this socket has joined, not what others on the host have.
       .Set(IPPROTO_IP, IP_MULTICAST_ALL, 0, "limit the groups");
-  for (const char* group : {kAll4, kPeerDelay4}) {
-    inet_pton(AF_INET, group, &membership.imr_multiaddr);
+  for (const ptp::PortAddress& group : {kAll4, kPeerDelay4}) {
+    std::memcpy(&membership.imr_multiaddr, group.octets.data(), group.size);
     options.Set(IPPROTO_IP, IP_ADD_MEMBERSHIP, membership, "join a PTP group");
   }
   return options.status();
@@ -96,10 +105,10 @@ absl::Status SetUp6(int fd, int interface_index) {
   options.Set(IPPROTO_IPV6, IPV6_MULTICAST_IF, interface_index, "choose the interface")
       .Set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "limit the hops")
       .Set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "stop our own messages");
-  for (const char* group : {kAll6, kPeerDelay6}) {
+  for (const ptp::PortAddress& group : {kAll6, kPeerDelay6}) {
     ipv6_mreq membership{};
     membership.ipv6mr_interface = static_cast<unsigned>(interface_index);
-    inet_pton(AF_INET6, group, &membership.ipv6mr_multiaddr);
+    std::memcpy(&membership.ipv6mr_multiaddr, group.octets.data(), group.size);
     options.Set(IPPROTO_IPV6, IPV6_JOIN_GROUP, membership, "join a PTP group");
   }
   return options.status();
@@ -121,7 +130,7 @@ absl::StatusOr<FileDescriptor> OpenChannel(int family, const std::string& interf
     return ErrnoStatus(errno, absl::StrCat("cannot bind a socket to ", interface),
                        "run as root or with CAP_NET_RAW");
   }
-  const Address own = MakeAddress(family, nullptr, port, interface_index);
+  const Address own = MakeAddress({.size = AddressSize(family)}, port, interface_index);
   if (bind(fd.get(), own.get(), own.size) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot bind to UDP port ", port),
                        errno == EADDRINUSE
@@ -173,8 +182,10 @@ absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
 
 absl::Status UdpTransport::Send(const ptp::Send& message) {
   const Channel channel = ptp::IsEvent(message.type) ? kEvent : kGeneral;
-  const Address to = MakeAddress(family_, Group(family_, IsPeerDelay(message.type)),
-                                 kPorts[channel], interface_index_);
+  if (message.to && message.to->size != AddressSize(family_)) return NotAnAddress();
+  const Address to =
+      MakeAddress(message.to.value_or(Group(family_, IsPeerDelay(message.type))),
+                  kPorts[channel], interface_index_);
   if (channel == kEvent) pending_.Expect(message, MonoNow(), counters_);
   if (sendto(sockets_[channel].get(), message.octets.data(), message.size, MSG_DONTWAIT,
              to.get(), to.size) < 0) {

@@ -45,6 +45,7 @@ bool WaitFor(const PtpTransport& transport, int milliseconds = 500) {
 struct Got {
   std::vector<uint8_t> octets;
   std::optional<EventStamp> stamp;
+  std::optional<ptp::PortAddress> from;
 };
 
 // What a software stamp says.
@@ -59,8 +60,9 @@ std::vector<Got> ReceiveAll(PtpTransport& transport, size_t count) {
     EXPECT_TRUE(frame.ok()) << frame.status();
     if (!frame.ok()) break;
     if (!*frame) continue;
-    out.push_back(
-        {{(*frame)->octets.begin(), (*frame)->octets.end()}, (*frame)->stamp});
+    out.push_back({{(*frame)->octets.begin(), (*frame)->octets.end()},
+                   (*frame)->stamp,
+                   (*frame)->from});
   }
   return out;
 }
@@ -187,6 +189,77 @@ TEST_P(TransportTest, EveryMessageTypeReachesTheOtherEnd) {
   }
   EXPECT_EQ(far_->counters().received, 4u);
   EXPECT_EQ(near_->counters().sent, 4u);
+}
+
+// The address of an end, as the kernel has it on its interface.
+ptp::PortAddress AddressOf(Transport kind, const std::string& interface, uint8_t host) {
+  ptp::PortAddress address;
+  if (kind == Transport::kL2) {
+    const auto info = ReadInterface(interface);
+    EXPECT_TRUE(info.ok() && info->has_mac);
+    if (!info.ok()) return {};
+    std::copy(info->mac.begin(), info->mac.end(), address.octets.begin());
+    address.size = 6;
+  } else if (kind == Transport::kUdp4) {
+    address = {.octets = {192, 0, 2, host}, .size = 4};
+  } else {
+    address = {.octets = {0xfe, 0x80}, .size = 16};
+    address.octets[15] = host;
+  }
+  return address;
+}
+
+TEST_P(TransportTest, AReceivedMessageSaysWhoSentIt) {
+  const ptp::PortAddress near = AddressOf(GetParam(), "veth0", 1);
+  // One to each socket.
+  for (const MessageType type : {MessageType::kDelayReq, MessageType::kDelayResp}) {
+    ASSERT_TRUE(near_->Send(MakeSend(type, 1)).ok());
+    const auto got = ReceiveAll(*far_, 1);
+    ASSERT_EQ(got.size(), 1u);
+    EXPECT_EQ(got[0].from, near);
+  }
+}
+
+TEST_P(TransportTest, AnAnswerToAnAddressGoesToThatHostAlone) {
+  ASSERT_TRUE(near_->Send(MakeSend(MessageType::kDelayReq, 1)).ok());
+  const auto request = ReceiveAll(*far_, 1);
+  ASSERT_EQ(request.size(), 1u);
+  ASSERT_TRUE(request[0].from);
+  FileDescriptor sniffer = OpenSocket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_ALL));
+
+  for (const MessageType type : {MessageType::kDelayResp, MessageType::kPdelayResp}) {
+    for (const bool unicast : {true, false}) {
+      ptp::Send answer = MakeSend(type, 2);
+      if (unicast) answer.to = request[0].from;
+      ASSERT_TRUE(far_->Send(answer).ok());
+      const auto got = ReceiveAll(*near_, 1);
+      ASSERT_EQ(got.size(), 1u) << unicast;
+      EXPECT_EQ(got[0].octets[0], static_cast<uint8_t>(type));
+      // The last frame that came, ARP and neighbour discovery aside: ours.
+      sockaddr_ll link{};
+      socklen_t size = sizeof link;
+      std::optional<uint8_t> packet_type;
+      uint8_t octets[256];
+      for (ssize_t n; (n = recvfrom(sniffer.get(), octets, sizeof octets, MSG_DONTWAIT,
+                                    reinterpret_cast<sockaddr*>(&link), &size)) > 0;) {
+        uint8_t* const end = octets + n;
+        if (std::search(octets, end, &answer.octets[20], &answer.octets[32]) != end) {
+          packet_type = link.sll_pkttype;
+        }
+      }
+      ASSERT_TRUE(packet_type);
+      EXPECT_EQ(*packet_type, unicast ? PACKET_HOST : PACKET_MULTICAST);
+    }
+  }
+}
+
+TEST_P(TransportTest, AnAddressOfAnotherNetworkIsRefused) {
+  for (const uint8_t size : std::initializer_list<uint8_t>{0, 4, 6, 16}) {
+    ptp::Send send = MakeSend(MessageType::kDelayReq, 1);
+    send.to = {.octets = {}, .size = size};
+    const bool known = AddressOf(GetParam(), "veth0", 1).size == size;
+    EXPECT_EQ(absl::IsInvalidArgument(near_->Send(send)), !known) << int{size};
+  }
 }
 
 TEST_P(TransportTest, StampsGoToTheTokensOfTheirMessages) {
