@@ -31,8 +31,8 @@ struct KernelClock {
   bool may_be_ours = false;
   // What a grandmaster looks at besides; nothing in traces of clients.
   struct Discipline {
-    TimeDelta estimated_error;   // esterror
-    int64_t frequency = 0;       // As the kernel has it: 2^-16 ppm.
+    TimeDelta estimated_error;  // esterror
+    int64_t frequency = 0;      // As the kernel has it: 2^-16 ppm.
     friend bool operator==(const Discipline&, const Discipline&) = default;
   };
   std::optional<Discipline> discipline = {};

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bridge/engine/engine_settings.h"
 #include "bridge/time/waiting.h"
 
 namespace bridge {
@@ -18,32 +19,15 @@ constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
 constexpr int kFreshMap = 2;  // Measurements; a companion's samples between them.
 
-ptp::PortSettings PortSettings(const Config::Ptp& ptp, ptp::PortIdentity identity) {
-  ptp::PortSettings settings;
-  settings.identity = identity;
-  settings.domain = {static_cast<uint8_t>(ptp.domain)};
-  settings.minor_version = static_cast<uint8_t>(ptp.minor_version.value_or(0));
-  settings.delay_mechanism = ptp.delay == DelayChoice::kP2P ? ptp::DelayMechanism::kP2P
-                                                            : ptp::DelayMechanism::kE2E;
-  settings.announce_interval = {static_cast<int8_t>(ptp.announce_interval)};
-  settings.delay_interval = {static_cast<int8_t>(ptp.delay_interval)};
-  settings.announce_receipt_timeout = ptp.announce_receipt_timeout;
-  for (uint64_t identity_value : ptp.allowed_masters) {
-    settings.allowed_masters.push_back({identity_value});
-  }
-  return settings;
-}
-
 OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
-  return {.stamps = ptp.timestamping == Timestamping::kHardware ? StampKind::kHardware
-                                                                : StampKind::kSoftware,
+  return {.stamps = StampsOf(ptp),
           .delay_asymmetry = ptp.delay_asymmetry,
           .asymmetry_bound = ptp.asymmetry_bound};
 }
 
 NativeSource::Settings NativeSettings(const Config::Ptp& ptp,
                                       ptp::PortIdentity identity) {
-  return {.port = PortSettings(ptp, identity),
+  return {.port = PortSettingsOf(ptp, identity),
           .estimator = EstimatorSettings(ptp),
           .ingress_latency = ptp.ingress_latency,
           .egress_latency = ptp.egress_latency};
@@ -54,7 +38,7 @@ CompanionSource::Settings CompanionSettings(const Config::Ptp& ptp,
   CompanionSource::Settings settings;
   settings.identity = identity;
   settings.domain = {static_cast<uint8_t>(ptp.domain)};
-  settings.allowed_masters = PortSettings(ptp, identity).allowed_masters;
+  settings.allowed_masters = PortSettingsOf(ptp, identity).allowed_masters;
   settings.estimator = EstimatorSettings(ptp);
   settings.estimator.stamps =
       StampKind::kSoftware;  // What comes from RAW is no better.
@@ -63,18 +47,6 @@ CompanionSource::Settings CompanionSettings(const Config::Ptp& ptp,
     settings.stamps = EstimatorSettings(ptp).stamps;
   }
   return settings;
-}
-
-const char* LeapName(LeapIndicator leap) {
-  switch (leap) {
-    case LeapIndicator::kNone:
-      return "none";
-    case LeapIndicator::kInsert:
-      return "insert";
-    case LeapIndicator::kDelete:
-      return "delete";
-  }
-  return "none";
 }
 
 std::string MasterLine(const ptp::ParentInfo& parent) {
@@ -91,18 +63,6 @@ std::string MasterLine(const ptp::ParentInfo& parent) {
                             : "");
 }
 
-const char* TransportName(Transport transport) {
-  switch (transport) {
-    case Transport::kL2:
-      return "l2";
-    case Transport::kUdp4:
-      return "udp4";
-    case Transport::kUdp6:
-      return "udp6";
-  }
-  return "l2";
-}
-
 }  // namespace
 
 ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
@@ -110,7 +70,7 @@ ClientEngine::ClientEngine(const Config& config, ptp::PortIdentity identity,
     : config_(config),
       identity_(identity),
       seed_(seed),
-      native_(config.role == Role::kClient
+      native_(config.role != Role::kCompanion
                   ? std::make_unique<NativeSource>(NativeSettings(config.ptp, identity),
                                                    Rng(seed))
                   : nullptr),
@@ -162,9 +122,10 @@ void ClientEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions
 }
 
 void ClientEngine::OnFrame(std::span<const uint8_t> octets,
-                           std::optional<EventStamp> received, MonoTime now,
+                           std::optional<EventStamp> received,
+                           const std::optional<ptp::PortAddress>& from, MonoTime now,
                            Actions& out) {
-  const TraceTurn turn(recorder_, now, trace::Frame{octets, received}, out);
+  const TraceTurn turn(recorder_, now, trace::Frame{octets, received, from}, out);
   if (!native_) return;
   NativeSource& source = *native_;
   ++frames_;
@@ -460,6 +421,13 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   Consider(now, out);
 }
 
+void ClientEngine::Forbid(std::optional<WithholdReason> why, MonoTime now,
+                          Actions& out) {
+  if (forbidden_ == why) return;
+  forbidden_ = why;
+  Consider(now, out);
+}
+
 void ClientEngine::Stop(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Stop{}, out);
   if (stopped_) return;
@@ -475,6 +443,7 @@ void ClientEngine::Stop(MonoTime now, Actions& out) {
 SourceView ClientEngine::View(MonoTime now) {
   const OffsetEstimator& estimator = source_->estimator();
   SourceView view;
+  view.forbidden = forbidden_;
   view.interface_up = link_up_;
   view.source_answers = source_->answers();
   view.tracking = source_->parent().has_value();
@@ -760,22 +729,9 @@ StatusReport ClientEngine::Status(MonoTime now) const {
     report.frequency_ppb = estimator.frequency_ppb();
   }
   const UtcAuthority& authority = witnesses_.authority();
-  if (const auto offset = authority.offset()) report.utc.offset = offset->seconds();
-  report.utc.verdict = UtcVerdictName(authority.verdict());
+  witnesses_.Describe(report.utc, now);
   const auto tai = TaiAtLastReading();
   report.utc.leap = LeapName(tai ? authority.LeapAt(*tai) : LeapIndicator::kNone);
-  for (const UtcAuthority::Witness& witness : authority.Witnesses()) {
-    StatusReport::Claim claim{.source = UtcSourceName(witness.claim.source),
-                              .offset = witness.claim.offset,
-                              .valid = witness.claim.valid,
-                              .leap = LeapName(witness.claim.pending),
-                              .part = ClaimPartName(witness.part),
-                              .age_s = std::nullopt};
-    if (witness.claim.source != UtcSource::kPin) {
-      claim.age_s = absl::ToDoubleSeconds(ToDuration(now - witness.heard));
-    }
-    report.utc.claims.push_back(std::move(claim));
-  }
   report.publishing = publishing_;
   if (withheld_) report.withheld = WithholdReasonName(*withheld_);
 

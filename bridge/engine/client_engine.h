@@ -3,18 +3,7 @@
 // The brain of a client and of a companion: frames and stamps, or what a ptp4l says of
 // its own, in; samples for NTP daemons out.
 //
-// One turn of an executor's loop, all of it with the same `now`:
-//   1. If any frame or transmit stamp is at hand and stamps are software ones, a pair
-//      REALTIME/RAW is read and given to OnPair.
-//   2. Each frame and stamp goes to OnFrame or OnTransmitted; of a companion, each
-//      datagram to OnManagement.
-//   3. OnTime, if Deadline() has passed.
-// After each of them the actions are carried out in order; ReadCrossTimestamp is
-// answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted. After what was
-// published is stored, a pair is read and given to OnPair once more.
-//
-// The configuration says what the executor found, not "auto": timestamping is hardware
-// or software, phc.mode is observe where the PHC can't be steered.
+// engine.h has the rules of a turn.
 #pragma once
 
 #include <array>
@@ -28,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
+#include "bridge/engine/engine.h"
 #include "bridge/engine/trace.h"
 #include "bridge/engine/utc_witnesses.h"
 #include "bridge/refclock/continuity.h"
@@ -40,48 +30,40 @@
 
 namespace bridge {
 
-class ClientEngine {
+class ClientEngine final : public Engine {
  public:
   // `seed` spreads the times of Delay_Req and of Announce timeouts.
   ClientEngine(const Config& config, ptp::PortIdentity identity, uint64_t seed);
 
-  // Before the first input: from now on every input and every decision is
-  // recorded. The recorder outlives the engine.
-  void set_recorder(TraceWriter* recorder);
+  void set_recorder(TraceWriter* recorder) override;
 
-  void OnLink(bool up, MonoTime now, Actions& out);
-  // A pair read in this turn, before its frames.
-  void OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out);
-  // The octets of one PTP message, without Ethernet, IP or UDP header.
+  void OnLink(bool up, MonoTime now, Actions& out) override;
+  void OnPair(const CrossTimestamp<Raw>& pair, MonoTime now, Actions& out) override;
   void OnFrame(std::span<const uint8_t> octets, std::optional<EventStamp> received,
-               MonoTime now, Actions& out);
-  void OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now, Actions& out);
-  // The answer to ReadCrossTimestamp; nothing when the clocks could not be read.
+               const std::optional<ptp::PortAddress>& from, MonoTime now,
+               Actions& out) override;
+  void OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
+                     Actions& out) override;
   void OnCrossTimestamp(const std::optional<ClockReading>& reading, MonoTime now,
-                        Actions& out);
-  // The answer to AdjustPhc. Also before the first reading: the frequency that the PHC
-  // has been dialled to. To a companion, before any reading that finds it changed.
-  void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now, Actions& out);
-  void OnTime(MonoTime now, Actions& out);
-  std::optional<MonoTime> Deadline() const;
+                        Actions& out) override;
+  void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now, Actions& out) override;
+  void OnTime(MonoTime now, Actions& out) override;
+  std::optional<MonoTime> Deadline() const override;
+  void OnManagementSocket(ManagementSocket socket, MonoTime now, Actions& out) override;
+  void OnManagement(std::span<const uint8_t> datagram, MonoTime now,
+                    Actions& out) override;
+  void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
+                  Actions& out) override;
+  void OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) override;
+  void OnResume(MonoTime now, Actions& out) override;
+  void Stop(MonoTime now, Actions& out) override;
+  StatusReport Status(MonoTime now) const override;
 
-  // A companion has no frames and no link: its ptp4l's socket was opened or is gone,
-  void OnManagementSocket(ManagementSocket socket, MonoTime now, Actions& out);
-  // and what came from it.
-  void OnManagement(std::span<const uint8_t> datagram, MonoTime now, Actions& out);
-
-  // At start, and whenever the file changes.
-  void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now, Actions& out);
-  // At start, and about once a second.
-  void OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out);
-  // The system slept: CLOCK_MONOTONIC_RAW stood still meanwhile.
-  void OnResume(MonoTime now, Actions& out);
-
-  // Withdraws every output. Nothing is published afterwards.
-  void Stop(MonoTime now, Actions& out);
-
-  // Everything but what only sinks know (Output::connected).
-  StatusReport Status(MonoTime now) const;
+  // Of a clock that follows another master for a while (role auto): nothing is
+  // published while there is a reason against it.
+  void Forbid(std::optional<WithholdReason> why, MonoTime now, Actions& out);
+  // The PHC shows TAI already: it is not stepped at the start, only slewed.
+  void BeginGently() { servo_.BeginGently(); }
 
   // For tests and simulations.
   bool publishing() const { return publishing_; }
@@ -145,6 +127,7 @@ class ClientEngine {
 
   TraceWriter* recorder_ = nullptr;
 
+  std::optional<WithholdReason> forbidden_;
   bool link_up_;  // A companion's link is ptp4l's business.
   bool stopped_ = false;
   bool publishing_ = false;

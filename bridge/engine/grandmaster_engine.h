@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "bridge/engine/auto_role.h"
 #include "bridge/engine/client_engine.h"
@@ -58,3 +59,75 @@ class GrandmasterEngine final : public Engine {
   const SystemSource& source() const { return source_; }
   const ClientEngine* client() const { return client_.get(); }  // Null: not auto.
   RoleState role_state() const { return role_.state(); }
+
+ private:
+  bool is_auto() const { return client_ != nullptr; }
+  // Whether the client beside us has the frames and steers the PHC.
+  bool follows() const {
+    return role_.state() == RoleState::kFollowing ||
+           role_.state() == RoleState::kReturning;
+  }
+  bool disciplines() const;
+
+  // The clock.
+  void Learn(const SystemSource::Reading& read, MonoTime now, Actions& out);
+  void SetClock(const CrossTimestamp<Local>& reading, MonoTime now, Actions& out);
+  void LoseClock(MonoTime now, Actions& out);
+  void Review(const CrossTimestamp<Local>& reading, MonoTime now, Actions& out);
+  std::optional<TaiTime> Served(LocalTime at) const;
+  void SteerPhc(LocalTime at, MonoTime now, Actions& out);
+  void AskForReading(MonoTime now, Actions& out);
+
+  // The port and the role.
+  void OpenOrClose(MonoTime now, Actions& out);
+  void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
+  void UpdateRole(MonoTime now, Actions& out);
+  void Enter(const AutoRole::Change& change, MonoTime now, Actions& out);
+  void Log(LogLimit& limit, Severity severity, std::string text, MonoTime now,
+           Actions& out);
+
+  const Config config_;
+  const ptp::PortIdentity identity_;
+  const uint64_t seed_;
+  GrandmasterClock clock_;
+  SystemSource source_;
+  ptp::MasterPort port_;
+  AutoRole role_;
+  const std::unique_ptr<ClientEngine> client_;  // Null: not auto.
+
+  TraceWriter* recorder_ = nullptr;
+  bool link_up_ = false;
+  bool stopped_ = false;
+  bool steers_ = true;  // Until the PHC refuses.
+  int refused_in_a_row_ = 0;
+
+  // What is served. It goes on through a leap second, during which the system clock
+  // says nothing.
+  std::optional<ClockMap<Local, Tai>> served_;
+  std::optional<CrossTimestamp<Local>> last_reading_;
+  MonoTime last_reading_at_;
+  absl::Duration reading_interval_;
+  MonoTime next_reading_;
+  MonoTime next_review_;
+  MonoTime next_steering_;
+  PhcServo servo_{{}};
+  bool stepped_ = false;    // What is served, since the last review.
+  bool consistent_ = true;  // With the system clock.
+  bool new_era_ = true;     // A clock was stepped: `served_` is the old line still.
+  std::optional<MonoTime> leap_over_;
+  std::optional<MonoTime> fed_at_;  // When the client last published.
+
+  uint64_t frames_ = 0;
+  uint64_t clock_steps_ = 0;
+  uint64_t phc_adjustments_ = 0;
+  uint64_t phc_refusals_ = 0;
+  std::array<uint64_t, ptp::kDropReasonCount> dropped_{};
+  std::array<uint64_t, 16> sent_{};  // By message type.
+  std::vector<LogLine> news_;
+  LogLimit state_log_{10};
+  LogLimit clock_log_{10};
+  LogLimit class_log_{20};
+  LogLimit phc_log_{4};
+};
+
+}  // namespace bridge

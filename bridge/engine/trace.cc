@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "bridge/base/status_macros.h"
 #include "bridge/config/config_file.h"
+#include "bridge/time/waiting.h"
 
 namespace bridge {
 namespace {
@@ -113,6 +114,10 @@ std::string Shown(absl::string_view word) {
   return absl::StrCat(text, word.size() > kShown ? "..." : "", "\"");
 }
 
+// In the order of GnssReport.
+constexpr const char* kReports[] = {"fix", "sky", "pulse", "device", "gpsd"};
+static_assert(std::size(kReports) == std::variant_size_v<GnssReport>);
+
 // ---- The fields of a line, in order. Each is written by Out and read by In, so
 // that what stands in Fields() below is the grammar of both.
 
@@ -149,6 +154,9 @@ class Out {
   void MaybeLast(const std::optional<T>& value) {
     if (value) Fields(*this, *value);
   }
+  void Span(const std::optional<absl::Duration>& span) {
+    span ? Time(ToTimeDelta(*span)) : Octets({});
+  }
   // "p" before one of a PHC.
   void Stamp(const EventStamp& stamp) {
     line_ += std::holds_alternative<PhcTime>(stamp) ? " p" : " ";
@@ -170,10 +178,29 @@ class Out {
       line_ += kHexDigits[octet & 15];
     }
   }
+  void Address(const ptp::PortAddress& address) {
+    Octets(std::span(address.octets).first(address.size));
+  }
   // To the end of the line.
   void Text(absl::string_view text) {
     line_ += ' ';
     AppendEscaped(line_, text);
+  }
+  // One word, "-" when empty.
+  void Name(absl::string_view name) {
+    line_ += name.empty() ? " -" : " ";
+    for (const char c : name) {
+      if (c == ' ') {
+        line_ += "\\x20";
+      } else {
+        AppendEscaped(line_, absl::string_view(&c, 1));
+      }
+    }
+  }
+  template <typename Report>
+  void OneOf(const Report& report) {
+    absl::StrAppend(&line_, " ", kReports[report.index()]);
+    std::visit([this](const auto& is) { Fields(*this, is); }, report);
   }
   void Table(const absl::StatusOr<LeapTable>* table) {
     if (!table->ok()) {
@@ -196,10 +223,10 @@ class Out {
 // After the first mistake nothing is read any more; status() tells of that one.
 class In {
  public:
-  // `octets` and `table` keep what the items that are read point to.
-  In(absl::string_view text, std::vector<uint8_t>& octets,
+  // `octets`, `name` and `table` keep what the items that are read point to.
+  In(absl::string_view text, std::vector<uint8_t>& octets, std::string& name,
      std::optional<absl::StatusOr<LeapTable>>& table)
-      : rest_(text), octets_(octets), table_(table) {}
+      : rest_(text), octets_(octets), name_(name), table_(table) {}
 
   template <typename T>
   requires std::integral<T>
@@ -252,6 +279,12 @@ class In {
     if (rest_.empty()) return;
     Fields(*this, value.emplace());
   }
+  void Span(std::optional<absl::Duration>& span) {
+    std::optional<UtcTime> read;
+    Maybe(read);
+    span.reset();
+    if (read) span = ToDuration(read->SinceEpoch());
+  }
   void Stamp(EventStamp& stamp) {
     if (absl::ConsumePrefix(&rest_, "p")) {
       Time(stamp.emplace<PhcTime>());
@@ -285,14 +318,55 @@ class In {
     }
     octets = octets_;
   }
+  void Address(ptp::PortAddress& address) {
+    // Octets() keeps only one value of a line, and the frame's stand before.
+    const absl::string_view word = Next("an address");
+    address = {};
+    if (word.size() % 2 != 0 || word.size() > 2 * address.octets.size()) {
+      return Fail(word, "an address is at most 16 octets, two hex digits each");
+    }
+    for (size_t i = 0; i < word.size(); i += 2) {
+      if (!ParseDigits(word.substr(i, 2), address.octets[address.size++], 16)) {
+        return Fail(word, "octets are digits and a to f");
+      }
+    }
+  }
   void Text(std::string& text) {
     auto unescaped = Unescaped(std::exchange(rest_, {}));
     if (!unescaped) return Fail("\\", "it is followed by x and two hex digits");
     text = *std::move(unescaped);
   }
+  void Name(absl::string_view& name) {
+    const absl::string_view word = Next("a name");
+    auto unescaped = Unescaped(word);
+    if (!unescaped) return Fail("\\", "it is followed by x and two hex digits");
+    name_ = word == "-" ? "" : *std::move(unescaped);
+    name = name_;
+  }
+  template <typename Report>
+  void OneOf(Report& report) {
+    const absl::string_view word = Next(kReports[0]);
+    const auto found = std::find(std::begin(kReports), std::end(kReports), word);
+    if (found == std::end(kReports)) {
+      return Fail(word, "fix, sky, pulse, device or gpsd stands here");
+    }
+    ReadAlternative(report, static_cast<size_t>(found - std::begin(kReports)),
+                    std::make_index_sequence<std::size(kReports)>());
+  }
   void Table(const absl::StatusOr<LeapTable>*& table) {
     table_ = ReadTable();
     table = &*table_;
+  }
+
+  // `variant` becomes its alternative number `index`, read from here.
+  template <typename Variant, size_t... kIndices>
+  void ReadAlternative(Variant& variant, size_t index,
+                       std::index_sequence<kIndices...>) {
+    const auto read = [this, &variant]<size_t kIndex>() {
+      Fields(*this, variant.template emplace<kIndex>());
+      return true;
+    };
+    (void)((index == kIndices && read.template operator()<kIndices>()) || ...);
   }
 
   // Of the line as a whole: good if everything was understood and nothing is left.
@@ -361,6 +435,7 @@ class In {
 
   absl::string_view rest_;
   std::vector<uint8_t>& octets_;
+  std::string& name_;
   std::optional<absl::StatusOr<LeapTable>>& table_;
   absl::Status status_;
 };
@@ -372,6 +447,7 @@ concept Is = std::same_as<std::remove_const_t<T>, U>;
 
 constexpr const char* kUpDown[] = {"down", "up"};
 constexpr const char* kSynchronized[] = {"unsynchronized", "synchronized"};
+constexpr const char* kActive[] = {"gone", "active"};
 constexpr const char* kOurs[] = {"foreign", "maybe-ours"};
 constexpr const char* kLeaps[] = {"none", "insert", "delete"};
 constexpr const char* kSockets[] = {"closed", "read-only", "read-write"};
@@ -408,9 +484,14 @@ void Fields(Io& io, Is<trace::Pair> auto& pair) {
   Fields(io, pair.pair);
 }
 template <typename Io>
+void Fields(Io& io, Is<ptp::PortAddress> auto& address) {
+  io.Address(address);
+}
+template <typename Io>
 void Fields(Io& io, Is<trace::Frame> auto& frame) {
   io.Maybe(frame.received);
   io.Octets(frame.octets);
+  io.MaybeLast(frame.from);
 }
 template <typename Io>
 void Fields(Io& io, Is<trace::Sent> auto& sent) {
@@ -433,11 +514,17 @@ void Fields(Io& io, Is<trace::Leaps> auto& leaps) {
   io.Table(leaps.table);
 }
 template <typename Io>
+void Fields(Io& io, Is<KernelClock::Discipline> auto& discipline) {
+  io.Time(discipline.estimated_error);
+  io.Number(discipline.frequency);
+}
+template <typename Io>
 void Fields(Io& io, Is<trace::Kernel> auto& kernel) {
   io.Number(kernel.clock.tai_offset);
   io.Word(kernel.clock.synchronized, kSynchronized);
   io.Time(kernel.clock.max_error);
   io.Word(kernel.clock.may_be_ours, kOurs);
+  io.MaybeLast(kernel.clock.discipline);
 }
 template <typename Io>
 void Fields(Io&, Is<trace::Resume> auto&) {}
@@ -452,10 +539,52 @@ void Fields(Io& io, Is<trace::Managed> auto& managed) {
   io.Octets(managed.datagram);
 }
 
+template <typename Io>
+void Fields(Io& io, Is<UtcTime> auto& time) {
+  io.Time(time);
+}
+template <typename Io>
+void Fields(Io& io, Is<int> auto& number) {
+  io.Number(number);
+}
+template <typename Io>
+void Fields(Io& io, Is<GnssFix> auto& fix) {
+  io.Name(fix.device);
+  io.Number(fix.mode);
+  io.Number(fix.status);
+  io.Maybe(fix.time);
+  io.Span(fix.ept);
+  io.Maybe(fix.leap_seconds);
+}
+template <typename Io>
+void Fields(Io& io, Is<GnssSky> auto& sky) {
+  io.Name(sky.device);
+  io.Maybe(sky.used);
+}
+template <typename Io>
+void Fields(Io& io, Is<GnssPulse> auto& pulse) {
+  io.Name(pulse.device);
+  io.Time(pulse.real);
+  io.Time(pulse.clock);
+}
+template <typename Io>
+void Fields(Io& io, Is<GnssDevice> auto& device) {
+  io.Name(device.device);
+  io.Word(device.active, kActive);
+}
+template <typename Io>
+void Fields(Io& io, Is<GnssConnection> auto& connection) {
+  io.Word(connection.up, kUpDown);
+}
+template <typename Io>
+void Fields(Io& io, Is<trace::Gnss> auto& gnss) {
+  io.OneOf(gnss.report);
+}
+
 // In the order of trace::Input.
-constexpr const char* kInputs[] = {"link",     "pair",   "frame",  "sent",   "cross",
-                                   "time",     "leaps",  "kernel", "resume", "stop",
-                                   "adjusted", "socket", "managed"};
+constexpr const char* kInputs[] = {"link",     "pair",   "frame",   "sent",   "cross",
+                                   "time",     "leaps",  "kernel",  "resume", "stop",
+                                   "adjusted", "socket", "managed", "gnss"};
 static_assert(std::size(kInputs) == std::variant_size_v<trace::Input>);
 
 // Decisions are only written: a replay makes them anew and compares their text.
@@ -464,6 +593,7 @@ void Fields(Out& io, const SendMessage& send) {
   io.Text(type);
   io.Number(send.token.value);
   io.Octets(std::span(send.octets).first(send.size));
+  io.MaybeLast(send.to);
 }
 void Fields(Out& io, const ReadCrossTimestamp& read) {
   if (read.pair_only) io.Text("pair");
@@ -494,18 +624,6 @@ void Fields(Out& io, const UseClock& use) {
 constexpr const char* kDecisions[] = {"send",     "ask", "adjust", "publish",
                                       "withdraw", "log", "manage", "use"};
 static_assert(std::size(kDecisions) == std::variant_size_v<Action>);
-
-// The input number `index`, filled from `in`.
-template <size_t... kIndices>
-trace::Input ReadInput(In& in, size_t index, std::index_sequence<kIndices...>) {
-  trace::Input input;
-  const auto read = [&in, &input]<size_t kIndex>() {
-    Fields(in, input.emplace<kIndex>());
-    return true;
-  };
-  (void)((index == kIndices && read.template operator()<kIndices>()) || ...);
-  return input;
-}
 
 std::optional<ptp::PortIdentity> ParsePortIdentity(absl::string_view text) {
   const size_t dash = text.rfind('-');
@@ -638,17 +756,17 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
     return trace::Decision{line};
   }
   trace::Turn turn;
-  In in(line, octets_, table_);
+  In in(line, octets_, name_, table_);
   in.Time(turn.now);
   const absl::string_view name = in.Next("an input");
   const auto found = std::find(std::begin(kInputs), std::end(kInputs), name);
   if (found == std::end(kInputs)) {
     in.Fail(name,
             "an input is link, pair, frame, sent, cross, time, leaps, kernel, "
-            "resume, stop, adjusted, socket or managed");
+            "resume, stop, adjusted, socket, managed or gnss");
   } else {
-    turn.input = ReadInput(in, static_cast<size_t>(found - std::begin(kInputs)),
-                           std::make_index_sequence<std::size(kInputs)>());
+    in.ReadAlternative(turn.input, static_cast<size_t>(found - std::begin(kInputs)),
+                       std::make_index_sequence<std::size(kInputs)>());
   }
   RETURN_IF_ERROR(in.Finish());
   return turn;

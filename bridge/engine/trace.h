@@ -44,13 +44,15 @@
 #include "absl/strings/string_view.h"
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
+#include "bridge/ptp/addressing.h"
+#include "bridge/source/gnss_watch.h"
 #include "bridge/time/leap_table.h"
 
 namespace bridge {
 
 namespace trace {
 
-// One struct per input of ClientEngine. They point to what is recorded or, when
+// One struct per input of an engine. They point to what is recorded or, when
 // read, into the reader.
 struct Link {
   bool up = false;
@@ -61,6 +63,7 @@ struct Pair {
 struct Frame {
   std::span<const uint8_t> octets;
   std::optional<EventStamp> received;
+  std::optional<ptp::PortAddress> from = {};
 };
 struct Sent {
   ptp::TxToken token;
@@ -87,9 +90,12 @@ struct Socket {
 struct Managed {
   std::span<const uint8_t> datagram;
 };
+struct Gnss {
+  GnssReport report;
+};
 
 using Input = std::variant<Link, Pair, Frame, Sent, Cross, Time, Leaps, Kernel, Resume,
-                           Stop, Adjusted, Socket, Managed>;
+                           Stop, Adjusted, Socket, Managed, Gnss>;
 
 struct Turn {
   MonoTime now;
@@ -173,6 +179,7 @@ class TraceReader {
   Place place_ = Place::kOutside;
   trace::Header header_;
   std::vector<uint8_t> octets_;
+  std::string name_;
   std::optional<absl::StatusOr<LeapTable>> table_;
 };
 

@@ -16,14 +16,14 @@ constexpr size_t kLongestLine = size_t{1} << 20;
 
 // Gives an input to the engine.
 struct ToEngine {
-  ClientEngine& engine;
+  Engine& engine;
   MonoTime now;
   Actions& out;
 
   void operator()(const trace::Link& in) const { engine.OnLink(in.up, now, out); }
   void operator()(const trace::Pair& in) const { engine.OnPair(in.pair, now, out); }
   void operator()(const trace::Frame& in) const {
-    engine.OnFrame(in.octets, in.received, now, out);
+    engine.OnFrame(in.octets, in.received, in.from, now, out);
   }
   void operator()(const trace::Sent& in) const {
     engine.OnTransmitted(in.token, in.sent, now, out);
@@ -49,6 +49,7 @@ struct ToEngine {
   void operator()(const trace::Managed& in) const {
     engine.OnManagement(in.datagram, now, out);
   }
+  void operator()(const trace::Gnss& in) const { engine.OnGnss(in.report, now, out); }
 };
 
 }  // namespace
@@ -139,7 +140,7 @@ absl::Status TraceReplay::OnRun(const trace::Header& header) {
   differs_ = false;
   asked_ = 0;
   pair_.reset();
-  engine_ = std::make_unique<ClientEngine>(config, header.identity, header.seed);
+  engine_ = MakeEngine(config, header.identity, header.seed);
   engine_->set_recorder(&writer_);
   if (observer_) observer_->OnRun(header, config);
   return absl::OkStatus();

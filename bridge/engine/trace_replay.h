@@ -22,7 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "bridge/engine/client_engine.h"
+#include "bridge/engine/engine.h"
 #include "bridge/engine/trace.h"
 
 namespace bridge {
@@ -84,7 +84,7 @@ class TraceReplay {
   const TraceWriter::Sink rewritten_;
   TraceReader reader_;
   TraceWriter writer_;
-  std::unique_ptr<ClientEngine> engine_;  // Null between runs.
+  std::unique_ptr<Engine> engine_;  // Null between runs.
   Result result_;
 
   std::string partial_;  // A line of which the end has not come yet.

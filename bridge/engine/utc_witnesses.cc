@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "bridge/time/release_leaps.h"
 #include "bridge/time/utc_month.h"
+#include "bridge/time/waiting.h"
 
 namespace bridge {
 namespace {
@@ -26,6 +28,18 @@ UtcTime UtcAt(TaiTime instant, int offset) {
 bool IsFirstOfMonth(UtcTime instant) { return instant - MonthStart(instant) < kDay; }
 
 }  // namespace
+
+const char* LeapName(LeapIndicator leap) {
+  switch (leap) {
+    case LeapIndicator::kNone:
+      return "none";
+    case LeapIndicator::kInsert:
+      return "insert";
+    case LeapIndicator::kDelete:
+      return "delete";
+  }
+  return "none";
+}
 
 UtcWitnesses::UtcWitnesses(const Config::Utc& config)
     : authority_({.policy = config.policy,
@@ -65,14 +79,29 @@ void UtcWitnesses::OnKernelClock(const KernelClock& clock, MonoTime now) {
   }
 }
 
-void UtcWitnesses::OnTime(TaiTime tai, UtcTime system, MonoTime now) {
-  // The list, unless it has expired and the program itself knows of more.
+// The list, unless it has expired and the program itself knows of more.
+const LeapTable& UtcWitnesses::TableAt(TaiTime tai) const {
   const LeapTable& release = ReleaseLeaps();
   const bool use_list =
       list_ && (!list_->ExpiredAt(tai) || list_->expires() >= release.expires());
+  return use_list ? *list_ : release;
+}
+
+int UtcWitnesses::TableOffset(UtcTime system) const {
+  const LeapTable& table = TableAt(TaiTime() + system.SinceEpoch());
+  // By the rows themselves, which are of UTC: the last that has begun.
+  int offset = table.rows().front().offset;
+  for (const LeapTable::Row& row : table.rows()) {
+    if (row.since <= system) offset = row.offset;
+  }
+  return offset;
+}
+
+void UtcWitnesses::OnTime(TaiTime tai, UtcTime system, MonoTime now) {
+  const LeapTable& table = TableAt(tai);
+  const bool use_list = list_ && &table == &*list_;
   authority_.Withdraw(use_list ? UtcSource::kRelease : UtcSource::kLeapFile);
-  SetTable(use_list ? UtcSource::kLeapFile : UtcSource::kRelease,
-           use_list ? *list_ : release, tai, now);
+  SetTable(use_list ? UtcSource::kLeapFile : UtcSource::kRelease, table, tai, now);
   if (published_) {
     AgeSystemClock(tai);
   } else {
@@ -92,6 +121,23 @@ void UtcWitnesses::SetTable(UtcSource source, const LeapTable& table, TaiTime ta
        .valid = !table.ExpiredAt(tai) && table.hash() == LeapTable::Hash::kGood,
        .just_leapt = table.JustLeaptAt(tai)},
       now);
+}
+
+void UtcWitnesses::Describe(StatusReport::UtcReport& report, MonoTime now) const {
+  if (const auto offset = authority_.offset()) report.offset = offset->seconds();
+  report.verdict = UtcVerdictName(authority_.verdict());
+  for (const UtcAuthority::Witness& witness : authority_.Witnesses()) {
+    StatusReport::Claim claim{.source = UtcSourceName(witness.claim.source),
+                              .offset = witness.claim.offset,
+                              .valid = witness.claim.valid,
+                              .leap = LeapName(witness.claim.pending),
+                              .part = ClaimPartName(witness.part),
+                              .age_s = std::nullopt};
+    if (witness.claim.source != UtcSource::kPin) {
+      claim.age_s = absl::ToDoubleSeconds(ToDuration(now - witness.heard));
+    }
+    report.claims.push_back(std::move(claim));
+  }
 }
 
 bool UtcWitnesses::SystemClockVouches() const {

@@ -18,10 +18,13 @@
 #include "bridge/config/config.h"
 #include "bridge/engine/actions.h"
 #include "bridge/ptp/port_actions.h"
+#include "bridge/telemetry/status_report.h"
 #include "bridge/time/leap_table.h"
 #include "bridge/time/utc_authority.h"
 
 namespace bridge {
+
+const char* LeapName(LeapIndicator leap);  // "none", "insert", "delete"
 
 class UtcWitnesses {
  public:
@@ -37,6 +40,12 @@ class UtcWitnesses {
   // The master's time and the system clock at one moment: what tables and the
   // system clock say depends on it.
   void OnTime(TaiTime tai, UtcTime system, MonoTime now);
+  // What GNSS says; not a client's.
+  void OnGnss(const UtcClaim& claim, MonoTime heard) { authority_.Set(claim, heard); }
+  void OnGnssLost() { authority_.Withdraw(UtcSource::kGnss); }
+  // TAI-UTC by the list (or what was known at release), whoever else agrees, for what a
+  // clock of UTC shows.
+  int TableOffset(UtcTime system) const;
   // From now on the system clock may follow us.
   void OnPublished() { published_ = true; }
 
@@ -45,7 +54,11 @@ class UtcWitnesses {
   // does not read us.
   bool SystemClockVouches() const;
 
+  // All but `leap`, which depends on what time it is.
+  void Describe(StatusReport::UtcReport& report, MonoTime now) const;
+
  private:
+  const LeapTable& TableAt(TaiTime tai) const;
   void SetTable(UtcSource source, const LeapTable& table, TaiTime tai, MonoTime now);
   void CompareSystemClock(TaiTime tai, UtcTime system, MonoTime now);
   void AgeSystemClock(TaiTime tai);

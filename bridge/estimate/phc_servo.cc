@@ -32,6 +32,10 @@ std::optional<PhcCommand> PhcServo::Update(const Input& input) {
       phase_ = Phase::kSlewing;
       if (input.offset.Abs() > kSecondStep) return StepPhc{-input.offset};
       break;
+    case Phase::kGently:
+      if (!(input.frequency_error <= kKnownRate)) return std::nullopt;
+      phase_ = Phase::kSlewing;
+      break;
     case Phase::kSlewing:
       break;
   }

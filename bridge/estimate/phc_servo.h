@@ -50,11 +50,14 @@ class PhcServo {
   std::optional<PhcCommand> Update(const Input& input);
   // After a step by somebody else, or when measuring began anew.
   void Reset() { phase_ = Phase::kFirstStep; }
+  // The PHC shows TAI already, by another master: begins without a step. Until the rate
+  // is known it goes on as it is dialled.
+  void BeginGently() { phase_ = Phase::kGently; }
   // Start is over.
   bool locked() const { return phase_ == Phase::kSlewing; }
 
  private:
-  enum class Phase { kFirstStep, kFrequency, kSecondStep, kSlewing };
+  enum class Phase { kFirstStep, kFrequency, kSecondStep, kGently, kSlewing };
 
   double Limited(double ppb) const;
 

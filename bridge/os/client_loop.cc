@@ -79,6 +79,9 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
                                      ? OpenCompanions(configs, surroundings)
                                      : OpenClients(configs, surroundings));
   if (!config.utc.leap_file.empty()) loop->leap_file_.emplace(config.utc.leap_file);
+  if (!config.gnss.gpsd.empty()) {
+    ASSIGN_OR_RETURN(loop->gpsd_, GpsdClient::Open(config.gnss.gpsd));
+  }
   loop->OpenStatus(config);
   loop->WarnOfNeighbours();
   return loop;
@@ -122,6 +125,7 @@ void ClientLoop::Turn() {
   Poll(MonoNow());
   const MonoTime now = MonoNow();
   for (auto& port : ports_) port->OnPolled(polled_, now);
+  if (gpsd_) ServeGpsd(now);
   if (now >= next_second_) OncePerSecond(now);
   for (auto& port : ports_) port->AfterTurn(now);
   // Slow clients have a deadline, so they are looked at without being ready, too.
@@ -136,6 +140,7 @@ void ClientLoop::Turn() {
 void ClientLoop::Poll(MonoTime now) {
   polled_.clear();
   for (auto& port : ports_) port->AppendPollFds(polled_);
+  if (gpsd_) gpsd_->AppendPollFds(polled_);
   status_fds_ = polled_.size();
   if (status_) status_->AppendPollFds(polled_);
 
@@ -144,6 +149,7 @@ void ClientLoop::Poll(MonoTime now) {
   for (const auto& port : ports_) {
     if (const auto deadline = port->Deadline()) wake = std::min(wake, *deadline);
   }
+  if (gpsd_ && gpsd_->Deadline()) wake = std::min(wake, *gpsd_->Deadline());
   // Up to a millisecond late, never early.
   const int64_t wait_ms =
       (std::max<int64_t>((wake - now).Nanos(), 0) + 999'999) / 1'000'000;
@@ -152,6 +158,20 @@ void ClientLoop::Poll(MonoTime now) {
     // EINTR: a signal has set its flag. Nothing was reported in any case.
     for (pollfd& fd : polled_) fd.revents = 0;
   }
+}
+
+// What is wrong is told once, until it is something else.
+void ClientLoop::ServeGpsd(MonoTime now) {
+  gpsd_->Serve(now, [&](const GnssReport& report) {
+    for (auto& port : ports_) port->OnGnss(report, now);
+  });
+  std::string trouble(gpsd_->connected() ? "" : gpsd_->trouble().message());
+  if (trouble == gpsd_trouble_) return;
+  gpsd_trouble_ = std::move(trouble);
+  log_.Write(gpsd_trouble_.empty()
+                 ? LogLine{Severity::kNotice,
+                           absl::StrCat("gpsd ", gpsd_->release(), " answers")}
+                 : LogLine{Severity::kWarning, absl::StrCat("gpsd: ", gpsd_trouble_)});
 }
 
 void ClientLoop::OncePerSecond(MonoTime now) {

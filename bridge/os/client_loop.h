@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
 #include "bridge/os/fed_marker.h"
+#include "bridge/os/gpsd_client.h"
 #include "bridge/os/leap_file.h"
 #include "bridge/os/log_writer.h"
 #include "bridge/os/port.h"
@@ -40,6 +41,7 @@ class ClientLoop {
       : version_(std::move(version)), fed_marker_(config.status.socket) {}
 
   void OpenStatus(const Config& config);
+  void ServeGpsd(MonoTime now);
   void WarnOfNeighbours() const;
   void Turn();
   void Poll(MonoTime now);
@@ -52,9 +54,11 @@ class ClientLoop {
   std::optional<LeapFile> leap_file_;
   FedMarker fed_marker_;
   std::vector<std::unique_ptr<Port>> ports_;
+  std::unique_ptr<GpsdClient> gpsd_;  // Null: no gnss.gpsd.
 
   std::vector<pollfd> polled_;
-  size_t status_fds_ = 0;  // From here on, those of the status socket.
+  std::string gpsd_trouble_;  // As it was told last.
+  size_t status_fds_ = 0;     // From here on, those of the status socket.
   MonoTime next_second_;
   std::optional<absl::Duration> suspended_for_;
 };

@@ -96,8 +96,8 @@ void ClientPort::Start(MonoTime now) {
       FollowDial(now);
     }
   }
-  engine_.OnPair(ReadPair(), now, actions_);
-  engine_.OnLink(link_.IsUp(), now, actions_);
+  engine_->OnPair(ReadPair(), now, actions_);
+  engine_->OnLink(link_.IsUp(), now, actions_);
   CarryOut(now);
 }
 
@@ -149,7 +149,7 @@ void ClientPort::AfterTurn(MonoTime now) {
 void ClientPort::ReadFrames(bool errors, MonoTime now) {
   // After the stamps that wait to be read and before they are used.
   if (!hardware_.present()) {
-    engine_.OnPair(ReadPair(), now, actions_);
+    engine_->OnPair(ReadPair(), now, actions_);
     CarryOut(now);
   }
   if (errors) ReadTransmitted(now);
@@ -160,7 +160,7 @@ void ClientPort::ReadFrames(bool errors, MonoTime now) {
       continue;
     }
     if (!*frame) break;
-    engine_.OnFrame((*frame)->octets, (*frame)->stamp, now, actions_);
+    engine_->OnFrame((*frame)->octets, (*frame)->stamp, (*frame)->from, now, actions_);
     CarryOut(now);
   }
 }
@@ -169,8 +169,8 @@ void ClientPort::ReadTransmitted(MonoTime now) {
   while (transport_) {
     const auto stamp = transport_->ReadTransmitted();
     if (!stamp) break;
-    if (!hardware_.present()) engine_.OnPair(ReadPair(), now, actions_);
-    engine_.OnTransmitted(stamp->token, stamp->sent, now, actions_);
+    if (!hardware_.present()) engine_->OnPair(ReadPair(), now, actions_);
+    engine_->OnTransmitted(stamp->token, stamp->sent, now, actions_);
     CarryOut(now);
   }
 }
@@ -194,13 +194,13 @@ void ClientPort::OnLinkEvent(std::optional<LinkEvent> event, MonoTime now) {
     case LinkEvent::kBack:
     case LinkEvent::kReplaced:
       log_.Write({Severity::kNotice, absl::StrCat(name, " is there again")});
-      engine_.OnLink(false, now, actions_);
+      engine_->OnLink(false, now, actions_);
       CarryOut(now);
       hardware_lost_ = hardware_.present();  // It may be another one now.
       Reopen(now);
       break;
   }
-  engine_.OnLink(link_.IsUp() && Ready(), now, actions_);
+  engine_->OnLink(link_.IsUp() && Ready(), now, actions_);
   CarryOut(now);
 }
 
@@ -213,7 +213,7 @@ void ClientPort::Reopen(MonoTime now) {
     hardware_ = *std::move(found);
     hardware_lost_ = false;
     dialled_.reset();
-    engine_.OnResume(now, actions_);
+    engine_->OnResume(now, actions_);
     CarryOut(now);
     FollowDial(now);
   }
@@ -232,7 +232,7 @@ void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTim
   if (hardware_.present()) LookAfterHardware(now);
   if (!Ready() && link_.info()) {  // It could not be opened when it came back.
     Reopen(now);
-    engine_.OnLink(link_.IsUp() && Ready(), now, actions_);
+    engine_->OnLink(link_.IsUp() && Ready(), now, actions_);
     CarryOut(now);
   }
 }
@@ -272,7 +272,7 @@ void ClientPort::FollowDial(MonoTime now) {
     }
   }
   dialled_ = *dialled;
-  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
+  engine_->OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
   CarryOut(now);
 }
 
@@ -298,14 +298,14 @@ void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
   const RawTime after = RawNow();
   if (!applied.ok()) {
     Warn(std::string(applied.status().message()), now);
-    engine_.OnPhcAdjusted({command, std::nullopt}, now, actions_);
+    engine_->OnPhcAdjusted({command, std::nullopt}, now, actions_);
     return;
   }
   if (const auto* frequency = std::get_if<SetPhcFrequency>(&*applied)) {
     dialled_ = *frequency;
     adjusted_ = true;
   }
-  engine_.OnPhcAdjusted({*applied, before + (after - before).Half()}, now, actions_);
+  engine_->OnPhcAdjusted({*applied, before + (after - before).Half()}, now, actions_);
 }
 
 void ClientPort::Send(const ptp::Send& message, MonoTime now) {

@@ -60,18 +60,10 @@ absl::StatusOr<KernelClock> ReadKernelClock() {
   ASSIGN_OR_RETURN(const timex answer, AskKernel());
   return KernelClock{.tai_offset = answer.tai,
                      .synchronized = (answer.status & STA_UNSYNC) == 0,
-                     .max_error = TimeDelta::FromMicros(answer.maxerror)};
-}
-
-absl::StatusOr<SystemClockState> ReadSystemClockState() {
-  ASSIGN_OR_RETURN(const timex answer, AskKernel());
-  SystemClockState state;
-  state.synchronized = (answer.status & STA_UNSYNC) == 0;
-  state.max_error = TimeDelta::FromMicros(answer.maxerror);
-  state.est_error = TimeDelta::FromMicros(answer.esterror);
-  state.frequency_ppb = static_cast<double>(answer.freq) * 1000 / 65536;  // 2^-16 ppm
-  if (answer.tai != 0) state.tai_offset = answer.tai;
-  return state;
+                     .max_error = TimeDelta::FromMicros(answer.maxerror),
+                     .discipline = KernelClock::Discipline{
+                         .estimated_error = TimeDelta::FromMicros(answer.esterror),
+                         .frequency = answer.freq}};
 }
 
 std::optional<absl::Duration> SuspendedFor() {

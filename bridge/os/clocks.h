@@ -9,7 +9,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "bridge/engine/actions.h"
-#include "bridge/source/ntp_watch.h"
 #include "bridge/time/clock_map.h"
 #include "bridge/time/timestamp.h"
 
@@ -27,9 +26,6 @@ RawTime RawNow();
 CrossTimestamp<Raw> ReadPair();
 
 absl::StatusOr<KernelClock> ReadKernelClock();
-
-// The same asked for NtpWatch.
-absl::StatusOr<SystemClockState> ReadSystemClockState();
 
 // How long the system has slept since boot (CLOCK_BOOTTIME - CLOCK_MONOTONIC);
 // it grows when CLOCK_MONOTONIC_RAW stood still. Nothing where the kernel or a

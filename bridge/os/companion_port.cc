@@ -70,7 +70,7 @@ CompanionPort::CompanionPort(const Config& config, uint16_t number,
       client_(ClientOptions(config, number)) {}
 
 void CompanionPort::Start(MonoTime now) {
-  engine_.OnPair(ReadPair(), now, actions_);
+  engine_->OnPair(ReadPair(), now, actions_);
   CarryOut(now);
   LookAfterSocket(now);
 }
@@ -87,14 +87,14 @@ void CompanionPort::AppendPollFds(std::vector<pollfd>& polled) {
 void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
   if (!polled_at_ || polled[*polled_at_].revents == 0) return;
   if (phc_ == nullptr) {
-    engine_.OnPair(ReadPair(), now, actions_);
+    engine_->OnPair(ReadPair(), now, actions_);
     CarryOut(now);
   }
   // One at a time: mostly there is one, and asking for a second costs as much as
   // poll(2).
   const auto datagram = client_.Receive();
   if (!datagram) return;
-  engine_.OnManagement(*datagram, now, actions_);
+  engine_->OnManagement(*datagram, now, actions_);
   CarryOut(now);
 }
 
@@ -122,7 +122,7 @@ void CompanionPort::LookAfterSocket(MonoTime now) {
   last_refusal_.clear();
   ++sockets_opened_;
   log_.Write({Severity::kNotice, absl::StrCat("asking ptp4l at ", client_.server())});
-  engine_.OnManagementSocket(client_.kind(), now, actions_);
+  engine_->OnManagementSocket(client_.kind(), now, actions_);
   CarryOut(now);
 }
 
@@ -130,7 +130,7 @@ void CompanionPort::LoseSocket(MonoTime now) {
   log_.Write({Severity::kWarning, absl::StrCat("the ptp4l at ", client_.server(),
                                                " is gone: waiting for another")});
   client_.Close();
-  engine_.OnManagementSocket(ManagementSocket::kClosed, now, actions_);
+  engine_->OnManagementSocket(ManagementSocket::kClosed, now, actions_);
 }
 
 // ---- Actions.
@@ -188,7 +188,7 @@ void CompanionPort::TellDial(MonoTime now) {
   if (!dialled.ok()) return;  // Then its pace of late has to do.
   if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;
   dialled_ = *dialled;
-  engine_.OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
+  engine_->OnPhcAdjusted({*dialled, RawNow()}, now, actions_);
 }
 
 StatusReport CompanionPort::Report(MonoTime now) const {

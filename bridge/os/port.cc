@@ -18,7 +18,7 @@ uint64_t Seed(ptp::PortIdentity identity) {
 Port::Port(const Config& config, ptp::PortIdentity identity,
            const PortSurroundings& surroundings)
     : config_(config),
-      engine_(config, identity, Seed(identity)),
+      engine_(MakeEngine(config, identity, Seed(identity))),
       surroundings_(surroundings) {}
 
 absl::Status Port::OpenOutputs() {
@@ -34,13 +34,13 @@ absl::Status Port::OpenOutputs() {
   if (TraceFile* record = surroundings_.record) {
     recorder_.emplace([record](absl::string_view line) { record->Write(line); },
                       surroundings_.version);
-    engine_.set_recorder(&*recorder_);
+    engine_->set_recorder(&*recorder_);
   }
   return absl::OkStatus();
 }
 
 void Port::Finish() {
-  engine_.Stop(MonoNow(), actions_);
+  engine_->Stop(MonoNow(), actions_);
   CarryOut(MonoNow());
   if (recorder_) recorder_->End();
   if (surroundings_.record) surroundings_.record->Flush();
@@ -52,9 +52,9 @@ void Port::Warn(std::string text, MonoTime now) {
 }
 
 void Port::AfterTurn(MonoTime now) {
-  const auto deadline = engine_.Deadline();
+  const auto deadline = engine_->Deadline();
   if (!deadline || now < *deadline) return;
-  engine_.OnTime(now, actions_);
+  engine_->OnTime(now, actions_);
   CarryOut(now);
 }
 
@@ -63,17 +63,22 @@ void Port::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now)
   if (!kernel) return;
   KernelClock clock = *kernel;
   clock.may_be_ours = fed_before_;
-  engine_.OnKernelClock(clock, now, actions_);
+  engine_->OnKernelClock(clock, now, actions_);
   CarryOut(now);
 }
 
 void Port::OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now) {
-  engine_.OnLeapFile(table, now, actions_);
+  engine_->OnLeapFile(table, now, actions_);
+  CarryOut(now);
+}
+
+void Port::OnGnss(const GnssReport& report, MonoTime now) {
+  engine_->OnGnss(report, now, actions_);
   CarryOut(now);
 }
 
 void Port::OnResume(MonoTime now) {
-  engine_.OnResume(now, actions_);
+  engine_->OnResume(now, actions_);
   CarryOut(now);
 }
 
@@ -88,7 +93,7 @@ void Port::CarryOut(MonoTime now) {
     } else if (const auto* read = std::get_if<ReadCrossTimestamp>(&action)) {
       const ClockReading reading =
           read->pair_only ? ClockReading{ReadPair(), std::nullopt} : ReadClocks(now);
-      engine_.OnCrossTimestamp(reading, now, actions_);
+      engine_->OnCrossTimestamp(reading, now, actions_);
     } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
       Adjust(adjust->command, now);
     } else if (const auto* ask = std::get_if<SendManagement>(&action)) {
@@ -110,7 +115,7 @@ void Port::CarryOut(MonoTime now) {
   TellNews();
   // Somebody may have stepped the system clock between the reading and the store:
   // then what stands there now is withdrawn at once.
-  engine_.OnPair(ReadPair(), now, actions_);
+  engine_->OnPair(ReadPair(), now, actions_);
   CarryOut(now);
 }
 
@@ -137,7 +142,7 @@ void Port::DescribePhc(const PhcDevice& phc, StatusReport::Phc& report) {
 }
 
 StatusReport Port::Report(MonoTime now) const {
-  StatusReport report = engine_.Status(now);
+  StatusReport report = engine_->Status(now);
   for (size_t i = 0; i < sock_.size(); ++i) {
     report.outputs[shm_.size() + i].connected = sock_[i]->connected();
   }

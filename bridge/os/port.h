@@ -17,7 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bridge/config/config.h"
-#include "bridge/engine/client_engine.h"
+#include "bridge/engine/engine.h"
+#include "bridge/engine/trace.h"
 #include "bridge/os/fed_marker.h"
 #include "bridge/os/log_writer.h"
 #include "bridge/os/phc_device.h"
@@ -51,11 +52,12 @@ class Port {
   virtual void AppendPollFds(std::vector<pollfd>& polled) = 0;
   virtual void OnPolled(const std::vector<pollfd>& polled, MonoTime now) = 0;
   virtual void AfterTurn(MonoTime now);
-  std::optional<MonoTime> Deadline() const { return engine_.Deadline(); }
+  std::optional<MonoTime> Deadline() const { return engine_->Deadline(); }
 
   // ---- What the loop knows and tells every port.
   virtual void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now);
   void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now);
+  void OnGnss(const GnssReport& report, MonoTime now);
   void OnResume(MonoTime now);
 
   virtual StatusReport Report(MonoTime now) const;
@@ -86,7 +88,7 @@ class Port {
 
   const Config config_;
   LogWriter log_;
-  ClientEngine engine_;
+  const std::unique_ptr<Engine> engine_;
   Actions actions_;
 
  private:

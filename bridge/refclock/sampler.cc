@@ -33,6 +33,7 @@ std::optional<WithholdReason> ReasonOf(UtcVerdict verdict) {
 // while an earlier one holds.
 std::optional<WithholdReason> Withdrawn(const SourceView& source,
                                         const UtcAuthority& authority) {
+  if (source.forbidden) return source.forbidden;
   if (!source.interface_up) return WithholdReason::kInterfaceDown;
   if (!source.source_answers) return WithholdReason::kPtp4lSilent;
   if (!source.tracking) return WithholdReason::kNoMaster;

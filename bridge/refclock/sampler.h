@@ -17,6 +17,7 @@ namespace bridge {
 
 // What a time source (a port of our own, or a ptp4l) knows at this moment.
 struct SourceView {
+  std::optional<WithholdReason> forbidden;  // By the role, whatever else holds.
   bool interface_up = true;
   bool source_answers = true;               // A ptp4l; our own port always does.
   bool tracking = false;                    // A qualified, allowed master is followed.

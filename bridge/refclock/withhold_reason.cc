@@ -102,6 +102,15 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "companion.socket, and let it write to refclockd's; a ptp4l of another domain "
      "says "
      "nothing either, but is looked for. Publication resumes by itself."},
+    {kNotFollowing, "not-following",
+     "With role = \"auto\" samples are published while another grandmaster is "
+     "followed. This clock serves, stands by or still listens: its NTP daemon must not "
+     "be fed with its own time. Nothing to do."},
+    {kGnssReturned, "gnss-returned",
+     "GNSS is back. Before this clock may be grandmaster again, its NTP daemon has to "
+     "show that it disciplines the system clock without these samples. Publication "
+     "resumes if it does not within a quarter of an hour: then look for its GNSS "
+     "source with `chronyc sources` or `ntpq -p`."},
     {kStopping, "stopping",
      "The daemon is stopping. Start it again if that was not intended."},
 }};

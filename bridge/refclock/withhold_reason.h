@@ -33,10 +33,12 @@ enum class WithholdReason : uint8_t {
   kSystemClockStepped,  // Between reading and store.
   kPhcStepped,          // By somebody else.
   kInterfaceDown,
-  kPtp4lSilent,  // A companion's ptp4l.
+  kPtp4lSilent,   // A companion's ptp4l.
+  kNotFollowing,  // Role auto: serving, or not decided yet.
+  kGnssReturned,  // Role auto: the NTP daemon has to do without us.
   kStopping,
 };
-inline constexpr size_t kWithholdReasonCount = 24;
+inline constexpr size_t kWithholdReasonCount = 26;
 
 struct WithholdReasonText {
   WithholdReason reason;

@@ -387,7 +387,7 @@ void World::Turn() {
     CarryOut(actions);
   }
   for (const Arrival& arrival : arrivals_) {
-    engine_->OnFrame(arrival.octets, arrival.stamp, now, actions);
+    engine_->OnFrame(arrival.octets, arrival.stamp, {}, now, actions);
     CarryOut(actions);
   }
   arrivals_.clear();

@@ -617,9 +617,8 @@ void CompanionSource::ForgetMeasurements() {
 }
 
 void CompanionSource::Restart(MonoTime now, ptp::PortActions&) {
-  steady_.Reset();
+  carrier_.Reset();
   pace_.Reset();
-  last_raw_.reset();
   ForgetMeasurements();
   if (ptp4l_) next_poll_ = now;
 }
@@ -646,7 +645,7 @@ TimeSource::Reading CompanionSource::OnReading(const ClockReading& reading,
 bool CompanionSource::FollowPhc(const ClockReading& reading) {
   if (!reading.phc) return false;
   // Where CLOCK_MONOTONIC_RAW stood when the PHC was read.
-  const std::optional<RawTime> raw = steady_.Carry(reading.phc->system);
+  const std::optional<RawTime> raw = carrier_.steady().Carry(reading.phc->system);
   if (!raw) return false;
   const auto verdict = pace_.AddReading(
       reading.phc->local, *raw, reading.phc->window + reading.pair.window, dial_ppb_);
@@ -677,7 +676,7 @@ std::optional<RawTime> CompanionSource::Carry(TimeDelta ingress,
   if (hardware()) return pace_.Carry(PhcTime() + ingress);
   const TimeDelta age = reading.pair.system.SinceEpoch() - ingress;
   if (age < TimeDelta() || age > kOldestSync) return std::nullopt;
-  return steady_.Carry(UtcTime() + ingress);
+  return carrier_.steady().Carry(UtcTime() + ingress);
 }
 
 // How far ptp4l keeps its clock behind the master's time. CLOCK_REALTIME is to show

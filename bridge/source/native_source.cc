@@ -16,9 +16,7 @@ void NativeSource::Stop(MonoTime now, ptp::PortActions& out) {
 }
 
 void NativeSource::Restart(MonoTime now, ptp::PortActions& out) {
-  steady_.Reset();
-  phc_.Reset();
-  last_raw_.reset();
+  carrier_.Reset();
   ForgetMeasurements(now, out);
 }
 
@@ -37,39 +35,7 @@ std::optional<TimeSource::ParentNews> NativeSource::parent_news() const {
 
 TimeSource::Reading NativeSource::OnReading(const ClockReading& reading, MonoTime now,
                                             ptp::PortActions&) {
-  const auto steady = OnPair(reading.pair, now);
-  Reading result;
-  result.system_stepped = steady == SteadyTimeBase::PairVerdict::kStepped;
-  if (!hardware()) {
-    const CrossTimestamp<Raw>& pair = reading.pair;
-    result.wide = steady == SteadyTimeBase::PairVerdict::kWide;
-    result.local = {AsLocal(pair.local), pair.system, pair.window};
-    return result;
-  }
-  if (!reading.phc) return result;
-  const CrossTimestamp<Phc>& phc = *reading.phc;
-  // Where CLOCK_MONOTONIC_RAW stood when the PHC was read. A step of CLOCK_REALTIME
-  // in between makes that unknown, and the reading worthless.
-  const std::optional<RawTime> raw = steady_.Carry(phc.system);
-  if (!raw || result.system_stepped) {
-    result.system_stepped = true;
-    return result;
-  }
-  switch (phc_.AddReading(phc.local, *raw, phc.window + reading.pair.window)) {
-    case PhcTimeBase::Verdict::kGood:
-      break;
-    case PhcTimeBase::Verdict::kWide:
-      result.wide = true;
-      break;
-    case PhcTimeBase::Verdict::kStepped:
-      result.phc_stepped = true;
-      break;
-    case PhcTimeBase::Verdict::kUncertain:
-      result.phc_uncertain = true;
-      break;
-  }
-  result.local = {phc_.CarryReading(phc.local), phc.system, phc.window};
-  return result;
+  return carrier_.OnReading(reading, now);
 }
 
 void NativeSource::OnMessage(const ptp::Message& message,
@@ -78,7 +44,7 @@ void NativeSource::OnMessage(const ptp::Message& message,
   const size_t first = out.size();
   std::optional<LocalTime> carried;
   if (received && ptp::IsEvent(message.header.type)) {
-    carried = Carry(*received, now);
+    carried = carrier_.Carry(*received, now);
     if (carried) *carried = *carried - settings_.ingress_latency;
   }
   port_.OnMessage(message, carried, now, out);
@@ -87,7 +53,7 @@ void NativeSource::OnMessage(const ptp::Message& message,
 
 void NativeSource::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoTime now,
                                  ptp::PortActions& out) {
-  const std::optional<LocalTime> carried = Carry(sent, now);
+  const std::optional<LocalTime> carried = carrier_.Carry(sent, now);
   if (!carried) return;  // Stamped before a step: as good as no stamp.
   const size_t first = out.size();
   port_.OnTransmitted(token, *carried + settings_.egress_latency, now, out);
@@ -98,22 +64,6 @@ void NativeSource::OnTime(MonoTime now, ptp::PortActions& out) {
   const size_t first = out.size();
   port_.OnTime(now, out);
   Measure(first, now, out);
-}
-
-// Whether a PHC's stamp is of this time can be told from a pair that is a second old:
-// CLOCK_MONOTONIC is slewed by milliseconds meanwhile at most.
-std::optional<LocalTime> NativeSource::Carry(EventStamp stamp, MonoTime now) {
-  std::optional<LocalTime> local;
-  if (const auto* phc = std::get_if<PhcTime>(&stamp); phc != nullptr) {
-    if (hardware() && last_raw_) {
-      local = phc_.Carry(*phc, *last_raw_ + (now - last_raw_at_));
-    }
-  } else if (!hardware()) {
-    const std::optional<RawTime> raw = steady_.Carry(std::get<UtcTime>(stamp));
-    if (raw) local = AsLocal(*raw);
-  }
-  if (!local) ++stamps_refused_;
-  return local;
 }
 
 // Gives the measurements in out[first...] to the estimator.

@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "bridge/base/rng.h"
-#include "bridge/estimate/phc_time_base.h"
 #include "bridge/ptp/slave_port.h"
 #include "bridge/source/time_source.h"
 #include "bridge/time/event_stamp.h"
@@ -57,16 +56,14 @@ class NativeSource final : public TimeSource {
     return settings_.estimator.stamps == StampKind::kHardware;
   }
   bool measures_on_raw() const override { return !hardware(); }
-  PhcTimeBase& phc() { return phc_; }
-  const PhcTimeBase& phc() const { return phc_; }
+  PhcTimeBase& phc() { return carrier_.phc(); }
+  const PhcTimeBase& phc() const { return carrier_.phc(); }
 
  private:
-  std::optional<LocalTime> Carry(EventStamp stamp, MonoTime now);
   void Measure(size_t first, MonoTime now, ptp::PortActions& out);
 
   const Settings settings_;
   ptp::SlavePort port_;
-  PhcTimeBase phc_;
 };
 
 }  // namespace bridge

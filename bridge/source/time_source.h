@@ -14,8 +14,8 @@
 
 #include "absl/time/time.h"
 #include "bridge/estimate/offset_estimator.h"
-#include "bridge/estimate/time_base.h"
 #include "bridge/ptp/port_actions.h"
+#include "bridge/source/stamp_carrier.h"
 #include "bridge/time/clock_map.h"
 
 namespace bridge {
@@ -29,20 +29,10 @@ class TimeSource {
 
   // A pair REALTIME/RAW.
   SteadyTimeBase::PairVerdict OnPair(const CrossTimestamp<Raw>& pair, MonoTime now) {
-    last_raw_ = pair.local;
-    last_raw_at_ = now;
-    return steady_.AddPair(pair);
+    return carrier_.OnPair(pair, now);
   }
 
-  struct Reading {
-    bool system_stepped = false;  // Since the last pair.
-    bool phc_stepped = false;     // By somebody else: what was measured is worthless.
-    bool phc_uncertain = false;   // How far we stepped it ourselves: likewise.
-    bool wide = false;
-    // The clock that measurements are made on, as this reading showed it. Nothing when
-    // it is the PHC and that could not be read.
-    std::optional<CrossTimestamp<Local>> local;
-  };
+  using Reading = StampCarrier::Reading;
   virtual Reading OnReading(const ClockReading& reading, MonoTime now,
                             ptp::PortActions& out) = 0;
 
@@ -73,18 +63,16 @@ class TimeSource {
   // When the newest Sync arrived that the estimator used.
   std::optional<MonoTime> last_good_sync() const { return last_good_sync_; }
   // Stamps that belong to no time that may be: another era, another clock.
-  uint64_t stamps_refused() const { return stamps_refused_; }
+  uint64_t stamps_refused() const { return carrier_.refused() + stamps_refused_; }
 
  protected:
   explicit TimeSource(const OffsetEstimator::Settings& settings)
-      : estimator_(settings) {}
+      : carrier_(settings.stamps), estimator_(settings) {}
 
-  SteadyTimeBase steady_;
-  std::optional<RawTime> last_raw_;  // Of the newest pair,
-  MonoTime last_raw_at_;             // which was read then.
+  StampCarrier carrier_;
   OffsetEstimator estimator_;
   std::optional<MonoTime> last_good_sync_;
-  uint64_t stamps_refused_ = 0;
+  uint64_t stamps_refused_ = 0;  // By others than the carrier.
 };
 
 }  // namespace bridge

@@ -86,6 +86,33 @@ void Write(const std::optional<StatusReport::Phc>& phc, JsonWriter& json) {
   json.EndObject();
 }
 
+// Absent altogether where the role has none: a client's status has not got longer.
+void Write(const std::optional<StatusReport::OwnClock>& own, JsonWriter& json) {
+  if (!own) return;
+  json.Key("own_clock").BeginObject();
+  json.Key("clock_class").Int(own->clock_class);
+  json.Key("clock_accuracy").Int(own->clock_accuracy);
+  json.Key("time_traceable").Bool(own->time_traceable);
+  json.Field("error_ns", own->error_ns);
+  json.Field("drift_ppb", own->drift_ppb);
+  json.Key("ntp").String(own->ntp);
+  json.Field("auto_state", own->auto_state);
+  json.EndObject();
+}
+
+void Write(const std::optional<StatusReport::Gnss>& gnss, JsonWriter& json) {
+  if (!gnss) return;
+  json.Key("gnss").BeginObject();
+  json.Key("state").String(gnss->state);
+  json.Key("reason").String(gnss->reason);
+  json.Key("device").String(gnss->device);
+  json.Field("satellites", gnss->satellites);
+  json.Field("fix_age_s", gnss->fix_age_s);
+  json.Field("pulse_age_s", gnss->pulse_age_s);
+  json.Field("system_ahead_ns", gnss->system_ahead_ns);
+  json.EndObject();
+}
+
 std::optional<std::string> IfKnown(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
@@ -104,6 +131,8 @@ void WritePort(const StatusReport& report, JsonWriter& json) {
   json.Field("error_bound_ns", report.error_bound_ns);
   json.Field("frequency_ppb", report.frequency_ppb);
   Write(report.phc, json);
+  Write(report.own_clock, json);
+  Write(report.gnss, json);
   Write(report.utc, json);
   json.Key("publishing").Bool(report.publishing);
   json.Field("withheld", report.withheld);

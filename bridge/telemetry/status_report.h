@@ -62,6 +62,26 @@ struct StatusReport {
     std::optional<std::string> clock_name;  // The driver's own name for it.
   };
 
+  // A grandmaster's: what it says of its own clock, and why.
+  struct OwnClock {
+    int clock_class;
+    int clock_accuracy;
+    bool time_traceable = false;
+    std::optional<double> error_ns;         // What clock_accuracy was made from.
+    std::optional<double> drift_ppb;        // How fast it may run away in holdover.
+    std::string ntp;                        // NtpReasonText::name
+    std::optional<std::string> auto_state;  // RoleStateName(); role auto.
+  };
+  struct Gnss {
+    std::string state;   // GnssStateName()
+    std::string reason;  // GnssReasonText::name
+    std::string device;
+    std::optional<int64_t> satellites;
+    std::optional<double> fix_age_s;
+    std::optional<double> pulse_age_s;
+    std::optional<double> system_ahead_ns;  // Of the newest pulse.
+  };
+
   std::string version;
   std::string role;
   std::string state;
@@ -76,6 +96,8 @@ struct StatusReport {
   std::optional<double> error_bound_ns;
   std::optional<double> frequency_ppb;
   std::optional<Phc> phc;  // Nothing: software time stamps.
+  std::optional<OwnClock> own_clock;
+  std::optional<Gnss> gnss;
   UtcReport utc;
   bool publishing = false;
   std::optional<std::string> withheld;

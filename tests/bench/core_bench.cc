@@ -152,7 +152,7 @@ class SettledClient {
     const auto written = ptp::SerializeMessage(message, buffer);
     Actions actions;
     engine_.OnPair(Pair(), Mono(), actions);
-    engine_.OnFrame(written, stamp, Mono(), actions);
+    engine_.OnFrame(written, stamp, {}, Mono(), actions);
     if (const auto deadline = engine_.Deadline(); deadline && Mono() >= *deadline) {
       engine_.OnTime(Mono(), actions);
     }
@@ -172,7 +172,7 @@ class SettledClient {
       engine_.OnTransmitted(send->token, UtcTime::FromNanos(kUtc + raw_ - 2'000),
                             Mono(), none);
       std::array<uint8_t, ptp::kMaxPlainMessage> buffer;
-      engine_.OnFrame(ptp::SerializeMessage(*answer, buffer), std::nullopt, Mono(),
+      engine_.OnFrame(ptp::SerializeMessage(*answer, buffer), std::nullopt, {}, Mono(),
                       none);
     }
   }

@@ -116,7 +116,7 @@ class Machine {
     if (in.U8() % 8 != 0) stamp = Stamp(in);
     if (stamp) engine_.OnPair(Pair(), Mono(), actions_);
     CarryOut();
-    engine_.OnFrame(octets, stamp, Mono(), actions_);
+    engine_.OnFrame(octets, stamp, {}, Mono(), actions_);
   }
 
   void CarryOut() {
@@ -146,7 +146,7 @@ class Machine {
     Actions ignored;
     engine_.OnTransmitted(send.token, Now(), Mono(), ignored);
     std::array<uint8_t, ptp::kMaxPlainMessage> buffer{};
-    engine_.OnFrame(ptp::SerializeMessage(*answer, buffer), std::nullopt, Mono(),
+    engine_.OnFrame(ptp::SerializeMessage(*answer, buffer), std::nullopt, {}, Mono(),
                     ignored);
   }
 
