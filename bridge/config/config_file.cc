@@ -159,6 +159,26 @@ std::string UnknownKeyHelp(const std::string& key) {
   return "`refclockctl explain options` lists every key of this version";
 }
 
+// What is wrong with an option that means nothing in this role, and what would be
+// right.
+std::pair<std::string, std::string> WhyUseless(Role role, const Option& option) {
+  const absl::string_view key = option.key;
+  const std::string leaf(key.substr(key.find_last_of('.') + 1));
+  if (role == Role::kCompanion && absl::StartsWith(key, "ptp.")) {
+    return {leaf + " has no effect in a companion",
+            "leave it out; it is ptp4l's, and ptp4l.conf says it"};
+  }
+  if (role == Role::kGrandmaster && MattersTo(Role::kClient, option)) {
+    return {leaf + " has no effect in a grandmaster, which follows nobody",
+            "leave it out; or role = \"auto\""};
+  }
+  const std::string roles = MattersTo(Role::kCompanion, option)
+                                ? "role = \"companion\""
+                                : "role = \"grandmaster\" or \"auto\"";
+  return {absl::StrCat(leaf, " has no effect without ", roles),
+          absl::StrCat(roles, "; or leave it out")};
+}
+
 // What is read into one configuration: the file but its ports, or one [[port]]. Keys
 // are those of the option table in both.
 struct Scope {
@@ -199,7 +219,8 @@ class Loader {
       CheckPorts();
     } else {
       Config::Output& output = file_.config.output;
-      if (output.shm.empty() && output.sock.empty() && !file_.Failed("output.")) {
+      if (file_.config.role != Role::kGrandmaster && output.shm.empty() &&
+          output.sock.empty() && !file_.Failed("output.")) {
         output.shm.emplace_back();
       }
       CheckInterface(file_);
@@ -223,6 +244,7 @@ class Loader {
   void CheckInterface(const Scope& scope);
   void CheckRole();
   void CheckMeaning(const Scope& scope);
+  void CheckGrandmaster();
   void CheckSocket(const Scope& port, const Scope* earlier);
   void CheckPin();
   void CheckOutputs();
@@ -449,26 +471,53 @@ void Loader::CheckRole() {
   if (file_.Failed("role")) return;
   CheckMeaning(file_);
   for (const Scope& port : ports_) CheckMeaning(port);
+  if (file_.config.role == Role::kGrandmaster || file_.config.role == Role::kAuto) {
+    CheckGrandmaster();
+  }
 }
 
 void Loader::CheckMeaning(const Scope& scope) {
   const Role role = file_.config.role;
   for (const Option& option : Options()) {
     // What a port has from the file has been said of the file.
-    if (MattersTo(role, option) || scope.places.count(option.key) == 0 ||
-        scope.Failed(option.key) || option.get(scope.config) == option.Default()) {
+    if (MattersTo(role, option) || InList(option) ||
+        scope.places.count(option.key) == 0 || scope.Failed(option.key) ||
+        option.get(scope.config) == option.Default()) {
       continue;
     }
-    const absl::string_view leaf =
-        absl::string_view(option.key).substr(Section(option.key).size() + 1);
-    if (role == Role::kCompanion) {
-      Add(scope.Of(option.key), absl::StrCat(leaf, " has no effect in a companion"),
-          "leave it out; it is ptp4l's, and ptp4l.conf says it");
-    } else {
-      Add(scope.Of(option.key),
-          absl::StrCat(leaf, " has no effect without role = \"companion\""),
-          "role = \"companion\", or no [companion]");
+    auto [what, right] = WhyUseless(role, option);
+    Add(scope.Of(option.key), std::move(what), std::move(right));
+  }
+  if (role != Role::kGrandmaster) return;
+  for (const auto* places : {&scope.shm_places, &scope.sock_places}) {
+    for (const Place& place : *places) {
+      Add(place, "a grandmaster feeds no NTP daemon",
+          "leave the output out; with role = \"auto\" it is fed while another master "
+          "is "
+          "followed");
     }
+  }
+}
+
+void Loader::CheckGrandmaster() {
+  const Config& config = file_.config;
+  const bool follows = config.role == Role::kAuto;
+  if (ports_.size() > 1) {
+    Add(ports_[1].head, "a grandmaster has one port",
+        "one [[port]], or none and [ptp]; for every other interface a refclockd of its "
+        "own, with its own status.socket");
+  }
+  if (!follows && config.utc.policy == UtcPolicy::kTrustGrandmaster &&
+      !file_.Failed("utc.")) {
+    Add(file_.Of("utc.policy"), "a grandmaster has no other to trust",
+        "policy = \"agree\" or \"pin\"");
+  }
+  const Scope& port = ports_.empty() ? file_ : ports_[0];
+  if (config.grandmaster.source == GrandmasterSource::kPhc &&
+      port.config.ptp.timestamping == Timestamping::kSoftware) {
+    Add(file_.Of("grandmaster.source"),
+        "source \"phc\" with software time stamps, which are of no PHC",
+        "timestamping = \"hardware\" or \"auto\" in [ptp], or source = \"system\"");
   }
 }
 
@@ -556,7 +605,8 @@ void Loader::CheckPorts() {
     }
     CheckInterface(port);
     const Config::Output& output = port.config.output;
-    if (output.shm.empty() && output.sock.empty() && !port.Failed("output.")) {
+    if (file_.config.role != Role::kGrandmaster && output.shm.empty() &&
+        output.sock.empty() && !port.Failed("output.")) {
       Add(port.head, "this port has no output",
           "[[port.output.shm]] with unit = 3, or [[port.output.sock]], below it");
     }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "bridge/time/waiting.h"
@@ -82,50 +83,40 @@ Option Int(const char* key, int low, int high, const char* note, const char* hel
           }};
 }
 
-// A word for each value of T. `later`: words of the plan that this version does
-// not know, with the sentence's end.
+// A word for each value of T.
 template <typename T>
 struct Word {
   const char* word;
   T value;
 };
-struct Later {
-  const char* word;
-  const char* why;  // "is not in this version"
-};
 
 template <typename T>
-Option Choice(const char* key, const std::vector<Word<T>>& words,
-              const std::vector<Later>& later, const char* help, T& (*at)(Config&)) {
+Option Choice(const char* key, const std::vector<Word<T>>& words, const char* help,
+              T& (*at)(Config&)) {
   std::vector<std::string> names;
   names.reserve(words.size());
   for (const Word<T>& w : words) names.push_back(Quoted(w.word));
   const std::string values = absl::StrJoin(names, " | ");
-  const std::string right =
-      names.size() == 1 ? absl::StrCat("use ", values) : absl::StrJoin(names, " or ");
-  return {key, values, help,
-          [=](const OptionValue& value, Config& config) -> Problem {
-            const auto* text = std::get_if<std::string>(&value.is);
-            if (!text) return WrongType(key, value, "a word in quotes", right);
-            for (const Word<T>& w : words) {
-              if (*text != w.word) continue;
-              at(config) = w.value;
-              return {};
-            }
-            const std::string named = absl::StrCat(Leaf(key), " ", Quoted(*text), " ");
-            for (const Later& l : later) {
-              if (*text == l.word) {
-                return OptionProblem{absl::StrCat(named, l.why), right, {}};
-              }
-            }
-            return OptionProblem{absl::StrCat(named, "is not known"), right, {}};
-          },
-          [=](const Config& config) -> std::string {
-            for (const Word<T>& w : words) {
-              if (at(const_cast<Config&>(config)) == w.value) return Quoted(w.word);
-            }
-            return "";
-          }};
+  const std::string right = absl::StrJoin(names, " or ");
+  return {
+      key, values, help,
+      [=](const OptionValue& value, Config& config) -> Problem {
+        const auto* text = std::get_if<std::string>(&value.is);
+        if (!text) return WrongType(key, value, "a word in quotes", right);
+        for (const Word<T>& w : words) {
+          if (*text != w.word) continue;
+          at(config) = w.value;
+          return {};
+        }
+        return OptionProblem{
+            absl::StrCat(Leaf(key), " ", Quoted(*text), " is not known"), right, {}};
+      },
+      [=](const Config& config) -> std::string {
+        for (const Word<T>& w : words) {
+          if (at(const_cast<Config&>(config)) == w.value) return Quoted(w.word);
+        }
+        return "";
+      }};
 }
 
 constexpr char kUnits[] =
@@ -252,11 +243,49 @@ Option Path(const char* key, size_t longest, const char* help,
       }};
 }
 
-// Of no meaning beside a ptp4l, whose configuration says it.
-constexpr absl::string_view kPtp4lDecides[] = {
-    "ptp.transport",         "ptp.delay",           "ptp.minor_version",
-    "ptp.announce_interval", "ptp.delay_interval",  "ptp.announce_receipt_timeout",
-    "ptp.delay_asymmetry",   "ptp.ingress_latency", "ptp.egress_latency"};
+// ---- Who has a use for what.
+
+constexpr unsigned kClient = 1, kCompanion = 2, kGrandmaster = 4;
+
+// A key, or all of a section. What is not here means something in every role.
+struct Use {
+  absl::string_view key;
+  unsigned roles;
+};
+constexpr Use kUses[] = {
+    {"ptp.transport", kClient | kGrandmaster},
+    {"ptp.delay", kClient | kGrandmaster},
+    {"ptp.minor_version", kClient | kGrandmaster},
+    {"ptp.announce_interval", kClient | kGrandmaster},
+    {"ptp.sync_interval", kGrandmaster},
+    {"ptp.delay_interval", kClient | kGrandmaster},
+    {"ptp.announce_receipt_timeout", kClient | kGrandmaster},
+    {"ptp.priority1", kGrandmaster},
+    {"ptp.priority2", kGrandmaster},
+    // No stamp of a master's says how long the way is.
+    {"ptp.delay_asymmetry", kClient},
+    {"ptp.asymmetry_bound", kClient | kCompanion},
+    {"ptp.ingress_latency", kClient | kGrandmaster},
+    {"ptp.egress_latency", kClient | kGrandmaster},
+    {"ptp.allowed_masters", kClient | kCompanion},
+    {"ptp.max_clock_class", kClient | kCompanion},
+    {"ptp.max_clock_accuracy", kClient | kCompanion},
+    {"companion", kCompanion},
+    {"grandmaster", kGrandmaster},
+    {"gnss", kGrandmaster},
+    {"utc.arbitrary_timescale", kClient | kCompanion},
+    {"output", kClient | kCompanion},
+};
+
+unsigned RolesOf(const Option& option) {
+  const absl::string_view key = option.key;
+  for (const Use& use : kUses) {
+    if (key == use.key || absl::StartsWith(key, absl::StrCat(use.key, "."))) {
+      return use.roles;
+    }
+  }
+  return kClient | kCompanion | kGrandmaster;
+}
 
 constexpr size_t kLongestSocketPath = 107;  // sun_path without its final zero.
 constexpr size_t kLongestPath = 4095;       // PATH_MAX, likewise.
@@ -390,10 +419,54 @@ Problem SetShmMode(const OptionValue& value, Config& config) {
   return {};
 }
 
+// Why it is no place of gpsd's; null: it is. The rules of os::ParseGpsdPlace, which a
+// test holds together with these.
+const char* WhyNoGpsd(absl::string_view text) {
+  absl::string_view host = text.substr(0, text.find(':'));
+  absl::string_view rest = text.substr(host.size());
+  if (absl::ConsumePrefix(&text, "[")) {
+    const size_t end = text.find(']');
+    if (end == text.npos) return "lacks its ]";
+    host = text.substr(0, end);
+    rest = text.substr(end + 1);
+  }
+  if (host.empty()) return "names no host";
+  if (rest.empty()) return nullptr;
+  if (!absl::ConsumePrefix(&rest, ":"))
+    return "has something other than :port behind ]";
+  const absl::string_view port = rest.substr(0, rest.find(':'));
+  int number = 0;
+  if (!absl::SimpleAtoi(port, &number) || number < 1 || number > 65535) {
+    return "has a port that is no number from 1 to 65535";
+  }
+  if (port.size() == rest.size()) return nullptr;
+  const absl::string_view device = rest.substr(port.size() + 1);
+  constexpr size_t kLongest = 128;  // GPS_PATH_MAX of gpsd.
+  const bool plain = std::all_of(device.begin(), device.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '"' && c != '\\';
+  });
+  return device.empty() || device.size() > kLongest || !plain
+             ? "has a device that gpsd cannot know"
+             : nullptr;
+}
+
+Problem SetGpsd(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "\"host:port\", as \"localhost:2947\"; with one receiver of several "
+      "\"localhost:2947:/dev/ttyS0\"; \"\" for none";
+  const auto* text = std::get_if<std::string>(&value.is);
+  if (!text) return WrongType("gpsd", value, "a place in quotes", kRight);
+  if (const char* why = text->empty() ? nullptr : WhyNoGpsd(*text)) {
+    return OptionProblem{absl::StrCat("gpsd ", Quoted(*text), " ", why), kRight, {}};
+  }
+  config.gnss.gpsd = *text;
+  return {};
+}
+
 std::vector<Option> PtpOptions() {
   return {
       {"ptp.interface", "a name",
-       "the interface on which PTP arrives; must be given, but for a companion",
+       "the interface that speaks PTP; must be given, but for a companion",
        SetInterface,
        [](const Config& c) {
          return c.ptp.interface.empty() ? "" : TomlString(c.ptp.interface);
@@ -402,10 +475,10 @@ std::vector<Option> PtpOptions() {
                         {{"l2", Transport::kL2},
                          {"udp4", Transport::kUdp4},
                          {"udp6", Transport::kUdp6}},
-                        {}, "Ethernet, or UDP over IPv4 or IPv6",
+                        "Ethernet, or UDP over IPv4 or IPv6",
                         [](Config& c) -> Transport& { return c.ptp.transport; }),
       Choice<DelayChoice>("ptp.delay",
-                          {{"e2e", DelayChoice::kE2E}, {"p2p", DelayChoice::kP2P}}, {},
+                          {{"e2e", DelayChoice::kE2E}, {"p2p", DelayChoice::kP2P}},
                           "delay mechanism, end to end or peer to peer",
                           [](Config& c) -> DelayChoice& { return c.ptp.delay; }),
       Int("ptp.domain", 0, 255, "most profiles use 0 to 127", "PTP domain",
@@ -415,7 +488,7 @@ std::vector<Option> PtpOptions() {
           {{"auto", Timestamping::kAuto},
            {"hardware", Timestamping::kHardware},
            {"software", Timestamping::kSoftware}},
-          {}, "whose time stamps; auto = the network card's where it has a clock",
+          "whose time stamps; auto = the network card's where it has a clock",
           [](Config& c) -> Timestamping& { return c.ptp.timestamping; }),
       {"ptp.minor_version", "\"auto\" | 0 | 1",
        "minorVersionPTP of what we send; auto = 0, which both editions accept",
@@ -424,14 +497,24 @@ std::vector<Option> PtpOptions() {
          return c.ptp.minor_version ? absl::StrCat(*c.ptp.minor_version) : "\"auto\"";
        }},
       Int("ptp.announce_interval", -7, 7, "log2 of seconds",
-          "log2 of seconds between Announces, until the wire tells another",
+          "log2 of seconds between Announces; a client's until the wire tells",
           [](Config& c) -> int& { return c.ptp.announce_interval; }),
+      Int("ptp.sync_interval", -7, 4,
+          "log2 of seconds; the default profile has -1 to 1",
+          "log2 of seconds between a grandmaster's Syncs",
+          [](Config& c) -> int& { return c.ptp.sync_interval; }),
       Int("ptp.delay_interval", -7, 7, "log2 of seconds",
-          "log2 of seconds between Delay_Reqs, until the wire tells another",
+          "log2 of seconds between Delay_Reqs; a grandmaster tells its clients",
           [](Config& c) -> int& { return c.ptp.delay_interval; }),
       Int("ptp.announce_receipt_timeout", 2, 255, "the standard allows 2 to 10",
           "a master is lost after so many Announce intervals of silence",
           [](Config& c) -> int& { return c.ptp.announce_receipt_timeout; }),
+      Int("ptp.priority1", 0, 255, "the least wins; 128 unless there is a reason",
+          "counts first where a grandmaster is elected, before clockClass",
+          [](Config& c) -> int& { return c.ptp.priority1; }),
+      Int("ptp.priority2", 0, 255, "the least wins; 128 unless there is a reason",
+          "counts between clocks of the same quality",
+          [](Config& c) -> int& { return c.ptp.priority2; }),
       Span("ptp.delay_asymmetry", TimeDelta::FromSeconds(-1), TimeDelta::FromSeconds(1),
            "known asymmetry: half of delay from master minus delay to master",
            [](Config& c) -> TimeDelta& { return c.ptp.delay_asymmetry; }),
@@ -467,9 +550,31 @@ std::vector<Option> PhcOptions() {
           [](Config& c) -> std::string& { return c.phc.device; }, "auto"),
       Choice<PhcMode>(
           "phc.mode",
-          {{"discipline", PhcMode::kDiscipline}, {"observe", PhcMode::kObserve}}, {},
-          "steer that clock to TAI, or never touch it",
+          {{"discipline", PhcMode::kDiscipline}, {"observe", PhcMode::kObserve}},
+          "steer that clock to TAI, or never touch it (nor with source = \"phc\")",
           [](Config& c) -> PhcMode& { return c.phc.mode; }),
+  };
+}
+
+std::vector<Option> GrandmasterOptions() {
+  return {
+      Choice<GrandmasterSource>(
+          "grandmaster.source",
+          {{"system", GrandmasterSource::kSystem}, {"phc", GrandmasterSource::kPhc}},
+          "what is served: the system clock, or a PHC that others discipline",
+          [](Config& c) -> GrandmasterSource& { return c.grandmaster.source; }),
+      Span("grandmaster.holdover", TimeDelta(), TimeDelta::FromSeconds(7 * 86400),
+           "how long clockClass 7 lasts at most when GNSS is lost; \"0s\" = not at all",
+           [](Config& c) -> TimeDelta& { return c.grandmaster.holdover; }),
+      Span("grandmaster.max_holdover_error", TimeDelta::FromNanos(1),
+           TimeDelta::FromSeconds(1),
+           "and how far the clock may drift meanwhile; by more is not class 7",
+           [](Config& c) -> TimeDelta& { return c.grandmaster.max_holdover_error; }),
+      {"gnss.gpsd", "\"host:port\", \"host:port:device\", or \"\" for none",
+       "gpsd that tells how GNSS is; without it clockClass stays 248", SetGpsd,
+       [](const Config& c) {
+         return c.gnss.gpsd.empty() ? "" : TomlString(c.gnss.gpsd);
+       }},
   };
 }
 
@@ -480,7 +585,7 @@ std::vector<Option> UtcOptions() {
           {{"agree", UtcPolicy::kAgree},
            {"trust-grandmaster", UtcPolicy::kTrustGrandmaster},
            {"pin", UtcPolicy::kPin}},
-          {}, "whose TAI-UTC is believed; agree = two sources that say the same",
+          "whose TAI-UTC is believed; agree = two sources that say the same",
           [](Config& c) -> UtcPolicy& { return c.utc.policy; }),
       {"utc.pin", "10 to 255",
        "TAI-UTC in seconds; with policy = \"pin\", and only then", SetPin,
@@ -493,7 +598,7 @@ std::vector<Option> UtcOptions() {
           {{"refuse", ArbitraryTimescale::kRefuse},
            {"utc", ArbitraryTimescale::kUtc},
            {"tai", ArbitraryTimescale::kTai}},
-          {}, "what a master with ptpTimescale = 0 sends",
+          "what a master with ptpTimescale = 0 sends",
           [](Config& c) -> ArbitraryTimescale& { return c.utc.arbitrary_timescale; }),
   };
 }
@@ -527,9 +632,12 @@ std::vector<Option> AllOptions() {
     for (Option& option : more) all.push_back(std::move(option));
   };
   add({Choice<Role>(
-      "role", {{"client", Role::kClient}, {"companion", Role::kCompanion}},
-      {{"grandmaster", "is not in this version"}, {"auto", "is not in this version"}},
-      "a PTP client of its own, or a companion beside a ptp4l",
+      "role",
+      {{"client", Role::kClient},
+       {"companion", Role::kCompanion},
+       {"grandmaster", Role::kGrandmaster},
+       {"auto", Role::kAuto}},
+      "follow a master; stand beside a ptp4l; be one; or what GNSS allows",
       [](Config& c) -> Role& { return c.role; })});
   add(PtpOptions());
   add(PhcOptions());
@@ -537,6 +645,7 @@ std::vector<Option> AllOptions() {
       "companion.socket", kLongestSocketPath,
       "ptp4l's management socket; auto looks in its usual places",
       [](Config& c) -> std::string& { return c.companion.socket; }, "auto")});
+  add(GrandmasterOptions());
   add(UtcOptions());
   add(OutputOptions());
   add({Path("status.socket", kLongestSocketPath,
@@ -621,11 +730,18 @@ bool IsListSection(absl::string_view key) {
 }
 
 bool MattersTo(Role role, const Option& option) {
-  if (role == Role::kCompanion) {
-    return std::find(std::begin(kPtp4lDecides), std::end(kPtp4lDecides),
-                     absl::string_view(option.key)) == std::end(kPtp4lDecides);
+  const unsigned roles = RolesOf(option);
+  switch (role) {
+    case Role::kClient:
+      return (roles & kClient) != 0;
+    case Role::kCompanion:
+      return (roles & kCompanion) != 0;
+    case Role::kGrandmaster:
+      return (roles & kGrandmaster) != 0;
+    case Role::kAuto:
+      return (roles & (kClient | kGrandmaster)) != 0;
   }
-  return !absl::StartsWith(option.key, "companion.");
+  return false;
 }
 
 constexpr char kExamplePorts[] = R"(
@@ -674,6 +790,43 @@ std::string ExampleFile() {
   return absl::StrCat(text, kExamplePorts);
 }
 
+namespace {
+
+// Keys without a use in `role`, whole sections as "output.*".
+std::string Useless(Role role) {
+  std::vector<std::string> keys;
+  for (const Option& option : Options()) {
+    if (MattersTo(role, option)) continue;
+    const absl::string_view section =
+        absl::string_view(option.key)
+            .substr(0, absl::string_view(option.key).find('.'));
+    const bool whole =
+        std::any_of(std::begin(kUses), std::end(kUses),
+                    [section](const Use& use) { return use.key == section; });
+    std::string key = whole ? absl::StrCat(section, ".*") : option.key;
+    if (keys.empty() || keys.back() != key) keys.push_back(std::move(key));
+  }
+  return absl::StrJoin(keys, ", ");
+}
+
+// Below an indented line, in lines of at most 80 characters.
+std::string Filled(absl::string_view text) {
+  constexpr size_t kWidth = 80;
+  std::string out = "   ";
+  size_t column = out.size();
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    if (column + 1 + word.size() > kWidth) {
+      absl::StrAppend(&out, "\n     ");
+      column = 5;
+    }
+    absl::StrAppend(&out, " ", word);
+    column += 1 + word.size();
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string OptionHelp() {
   std::string text;
   for (const Option& option : Options()) {
@@ -696,17 +849,25 @@ std::string OptionHelp() {
       "  may have the keys of [ptp] (interface, domain, ...), those of [phc] and\n"
       "  [companion] in [port.phc] and [port.companion], and needs outputs of its "
       "own,\n"
-      "  [[port.output.shm]] or [[port.output.sock]]; then there is no [[output.shm]] "
-      "or\n"
-      "  [[output.sock]]. [ptp], [phc] and [companion] are the ports' defaults;\n"
+      "  [[port.output.shm]] or [[port.output.sock]]; then there is no [[output.shm]]\n"
+      "  or [[output.sock]]. [ptp], [phc] and [companion] are the ports' defaults;\n"
       "  everything else is common to them. --set changes those defaults and what is\n"
       "  common, not a [[port]] table.\n"
       "\n"
-      "  With role = \"companion\" PTP is ptp4l's, and these keep their defaults "
-      "here:\n"
-      "  ",
-      absl::StrJoin(kPtp4lDecides, ", "),
-      ".\n  Its clock is never steered, whatever phc.mode is.\n");
+      "  Where an option means nothing, it keeps its default:\n");
+  for (const auto& [role, name] :
+       {std::pair(Role::kClient, "client"), std::pair(Role::kCompanion, "companion"),
+        std::pair(Role::kGrandmaster, "grandmaster"), std::pair(Role::kAuto, "auto")}) {
+    absl::StrAppend(&text, Filled(absl::StrCat(name, ": ", Useless(role))), "\n");
+  }
+  absl::StrAppend(&text,
+                  "  A companion leaves PTP to ptp4l, and never steers its clock, "
+                  "whatever phc.mode\n"
+                  "  is. Nor is a clock steered that grandmaster.source = \"phc\" "
+                  "takes time from. A\n"
+                  "  grandmaster has one port and feeds no NTP daemon; with role = "
+                  "\"auto\" it does\n"
+                  "  so while it follows another master.\n");
   return text;
 }
 

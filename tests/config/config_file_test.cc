@@ -180,18 +180,13 @@ TEST(LoadConfig, SuggestsTheNearestKey) {
                                 HasSubstr("explain options"))));
 }
 
-TEST(LoadConfig, RefusesWhatThisVersionDoesNotDoAndSaysSo) {
-  for (const char* role : {"grandmaster", "auto"}) {
-    EXPECT_THAT(Errors(absl::StrCat("role = \"", role, "\"\n", kInterface)),
-                ElementsAre(AllOf(HasSubstr(absl::StrCat("role \"", role,
-                                                         "\" is not in this version")),
-                                  HasSubstr("\"client\" or \"companion\""))));
-  }
-  for (const char* section : {"[grandmaster]", "[gnss]", "[ebpf]"}) {
-    EXPECT_THAT(Errors(WithInterface(absl::StrCat(section, "\nenable = 1"))),
-                ElementsAre(HasSubstr("unknown key")))
-        << section;
-  }
+TEST(LoadConfig, RefusesWhatThisVersionDoesNotDo) {
+  EXPECT_THAT(Errors(absl::StrCat("role = \"boundary\"\n", kInterface)),
+              ElementsAre(AllOf(HasSubstr("role \"boundary\" is not known"),
+                                HasSubstr("\"client\" or \"companion\" or "
+                                          "\"grandmaster\" or \"auto\""))));
+  EXPECT_THAT(Errors(WithInterface("[ebpf]\nenable = 1")),
+              ElementsAre(HasSubstr("unknown key")));
 }
 
 TEST(Companion, NeedsNoInterface) {
@@ -230,6 +225,191 @@ TEST(Companion, HasAPortForEachPtp4lBySocket) {
               ElementsAre(HasSubstr("socket \"/run/a\" is given twice")));
   EXPECT_THAT(Errors(absl::StrCat(kHead, port("/run/a", 2), port("auto", 3))),
               ElementsAre(HasSubstr("which ptp4l is this port's?")));
+}
+
+// ---- Roles grandmaster and auto.
+
+std::string Grandmaster(std::string text) {
+  return absl::StrCat("role = \"grandmaster\"\n", kInterface, text);
+}
+std::string Auto(std::string text) {
+  return absl::StrCat("role = \"auto\"\n", kInterface, text);
+}
+
+TEST(Grandmaster, NeedsNothingButAnInterfaceAndFeedsNothing) {
+  const Config config = Good(Grandmaster(""));
+  EXPECT_EQ(config.role, Role::kGrandmaster);
+  EXPECT_EQ(config.grandmaster.source, GrandmasterSource::kSystem);
+  EXPECT_EQ(config.grandmaster.holdover, TimeDelta::FromSeconds(600));
+  EXPECT_EQ(config.grandmaster.max_holdover_error, TimeDelta::FromMicros(1));
+  EXPECT_EQ(config.gnss.gpsd, "");
+  EXPECT_EQ(config.ptp.priority1, 128);
+  EXPECT_THAT(config.output.shm, IsEmpty());
+  EXPECT_THAT(config.output.sock, IsEmpty());
+  EXPECT_THAT(Errors("role = \"grandmaster\"\n"),
+              ElementsAre(HasSubstr("no interface is given")));
+}
+
+TEST(Grandmaster, ReadsEveryOptionOfItsOwn) {
+  const Config config = Good(
+      Grandmaster("ptp.sync_interval = -4\nptp.priority1 = 0\nptp.priority2 = 255\n"
+                  "[grandmaster]\nsource = \"phc\"\nholdover = \"24h\"\n"
+                  "max_holdover_error = \"250ns\"\n[gnss]\ngpsd = \"[::1]:2948\"\n"));
+  EXPECT_EQ(config.ptp.sync_interval, -4);
+  EXPECT_EQ(config.ptp.priority1, 0);
+  EXPECT_EQ(config.ptp.priority2, 255);
+  EXPECT_EQ(config.grandmaster.source, GrandmasterSource::kPhc);
+  EXPECT_EQ(config.grandmaster.holdover, TimeDelta::FromSeconds(86400));
+  EXPECT_EQ(config.grandmaster.max_holdover_error, TimeDelta::FromNanos(250));
+  EXPECT_EQ(config.gnss.gpsd, "[::1]:2948");
+  EXPECT_EQ(Good(Grandmaster(""), {"gnss.gpsd=localhost:2947"}).gnss.gpsd,
+            "localhost:2947");
+}
+
+TEST(Grandmaster, TakesTheLimitsAndNothingBeyond) {
+  Good(
+      Grandmaster("ptp.sync_interval = 4\ngrandmaster.holdover = \"168h\"\n"
+                  "grandmaster.max_holdover_error = \"1ns\"\n"));
+  Good(
+      Grandmaster("ptp.sync_interval = -7\ngrandmaster.holdover = \"0\"\n"
+                  "grandmaster.max_holdover_error = \"1s\"\n"));
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"ptp.sync_interval = 5", "sync_interval 5 is out of range"},
+      {"ptp.sync_interval = -8", "-7 to 4"},
+      {"ptp.priority1 = 256", "priority1 256 is out of range"},
+      {"ptp.priority2 = -1", "priority2 -1 is out of range"},
+      {"grandmaster.source = \"gnss\"", "\"system\" or \"phc\""},
+      {"grandmaster.holdover = 600", "holdover 600 has no unit"},
+      {"grandmaster.holdover = \"169h\"", "0ns to 168h"},
+      {"grandmaster.holdover = \"-1s\"", "is out of range"},
+      {"grandmaster.max_holdover_error = \"0s\"", "is out of range"},
+      {"gnss.gpsd = 2947", "gpsd must be a place in quotes, not a whole number"},
+  };
+  for (const auto& [text, message] : kWrong) {
+    EXPECT_THAT(Errors(Grandmaster(text)), ElementsAre(HasSubstr(message))) << text;
+  }
+}
+
+TEST(Grandmaster, TellsAPlaceOfGpsdFromWhatIsNone) {
+  for (const char* place : {"", "localhost", "localhost:2947", "[::1]", "192.0.2.1:1",
+                            "[fe80::1]:65535:/dev/pps0", "h:2947:/dev/ttyS0"}) {
+    EXPECT_EQ(Good(Grandmaster(absl::StrCat("gnss.gpsd = \"", place, "\""))).gnss.gpsd,
+              place);
+  }
+  const std::pair<const char*, const char*> kWrong[] = {
+      {":2947", "names no host"},
+      {"[]:2947", "names no host"},
+      {"::1", "names no host"},
+      {"[::1", "lacks its ]"},
+      {"[::1]2947", "behind ]"},
+      {"h:", "no number from 1 to 65535"},
+      {"h:0", "no number"},
+      {"h:65536", "no number"},
+      {"h:gpsd", "no number"},
+      {"h:1:", "a device"},
+      {"h:1:/dev/tty S0", "a device"},
+      {"h:1:a\\\"b", "a device"},
+  };
+  for (const auto& [place, message] : kWrong) {
+    EXPECT_THAT(Errors(Grandmaster(absl::StrCat("gnss.gpsd = \"", place, "\""))),
+                ElementsAre(AllOf(StartsWith("f.toml:3:13: gpsd \""),
+                                  HasSubstr(message), HasSubstr("localhost:2947"))))
+        << place;
+  }
+}
+
+TEST(Grandmaster, HasNoUseForWhatFollowsOrFeeds) {
+  EXPECT_THAT(
+      Errors("role = \"grandmaster\"\n[ptp]\ninterface = \"eth0\"\n"
+             "delay_asymmetry = \"1us\"\nallowed_masters = [\"001122.fffe.334455\"]\n"
+             "max_clock_class = 255\n[companion]\nsocket = \"/run/p\"\n"
+             "[utc]\narbitrary_timescale = \"utc\"\npolicy = \"trust-grandmaster\"\n"
+             "[output]\nmax_error = \"1us\"\n[[output.shm]]\n"
+             "[[output.sock]]\npath = \"/run/x\"\n"),
+      ElementsAre(
+          AllOf(StartsWith("f.toml:4:19: delay_asymmetry has no effect in a "
+                           "grandmaster, which follows nobody"),
+                HasSubstr("role = \"auto\"")),
+          StartsWith("f.toml:5:19: allowed_masters has no effect in a grandmaster"),
+          AllOf(StartsWith("f.toml:8:10: socket has no effect without"),
+                HasSubstr("role = \"companion\"; or")),
+          StartsWith("f.toml:10:23: arbitrary_timescale has no effect in a"),
+          AllOf(StartsWith("f.toml:11:10: a grandmaster has no other to trust"),
+                HasSubstr("\"agree\" or \"pin\"")),
+          StartsWith("f.toml:13:13: max_error has no effect in a grandmaster"),
+          AllOf(StartsWith("f.toml:14:1: a grandmaster feeds no NTP daemon"),
+                HasSubstr("role = \"auto\"")),
+          StartsWith("f.toml:16:8: a grandmaster feeds no NTP daemon")))
+      << "what is at its default is taken, but for an output";
+}
+
+TEST(Grandmaster, IsTheOnlyOneButAutoWithAUseForItsOptions) {
+  constexpr char kOnes[] =
+      "ptp.sync_interval = -1\nptp.priority1 = 1\n[grandmaster]\nsource = \"phc\"\n"
+      "[gnss]\ngpsd = \"localhost\"\n";
+  Good(Grandmaster(kOnes));
+  Good(Auto(kOnes));
+  EXPECT_THAT(
+      Errors(WithInterface(kOnes)),
+      ElementsAre(
+          AllOf(StartsWith("f.toml:2:21: sync_interval has no effect without role = "
+                           "\"grandmaster\" or \"auto\""),
+                HasSubstr("or leave it out")),
+          StartsWith("f.toml:3:17: priority1 has no effect without"),
+          StartsWith("f.toml:5:10: source has no effect without"),
+          StartsWith("f.toml:7:8: gpsd has no effect without")));
+  EXPECT_THAT(Errors(absl::StrCat("role = \"companion\"\n", kOnes)),
+              ElementsAre(HasSubstr("sync_interval has no effect in a companion"),
+                          HasSubstr("priority1 has no effect in a companion"),
+                          HasSubstr("source has no effect without role"),
+                          HasSubstr("gpsd has no effect without role")));
+}
+
+TEST(Grandmaster, ServesAPhcOnlyWithStampsOfIt) {
+  constexpr char kPhc[] = "[grandmaster]\nsource = \"phc\"\n[ptp]\ntimestamping = ";
+  const std::string head = "role = \"grandmaster\"\n";
+  for (const char* stamps : {"\"auto\"", "\"hardware\""}) {
+    Good(absl::StrCat(head, kPhc, stamps), {"ptp.interface=eth0"});
+  }
+  EXPECT_THAT(Errors(absl::StrCat(head, kPhc, "\"software\""), {"ptp.interface=eth0"}),
+              ElementsAre(AllOf(StartsWith("f.toml:3:10: source \"phc\" with software"),
+                                HasSubstr("source = \"system\""))));
+  EXPECT_THAT(Errors(Grandmaster("[grandmaster]\nsource = \"phc\"\n[[port]]\n"
+                                 "timestamping = \"software\"\n")),
+              ElementsAre(HasSubstr("source \"phc\" with software")));
+}
+
+TEST(Grandmaster, HasOnePort) {
+  const auto ports = [](const char* role, int count, const char* output) {
+    std::string text = absl::StrCat("role = \"", role, "\"\n");
+    for (int i = 0; i < count; ++i) {
+      absl::StrAppend(&text, "[[port]]\ninterface = \"eth", i, "\"\npriority1 = 7\n");
+      if (*output) absl::StrAppend(&text, output, "unit = ", i, "\n");
+    }
+    return text;
+  };
+  constexpr char kOutput[] = "[[port.output.shm]]\n";
+  EXPECT_EQ(PortConfigs(Good(ports("grandmaster", 1, "")))[0].ptp.priority1, 7);
+  EXPECT_EQ(PortConfigs(Good(ports("auto", 1, kOutput)))[0].output.shm[0].unit, 0);
+  EXPECT_THAT(Errors(ports("grandmaster", 2, "")),
+              ElementsAre(AllOf(StartsWith("f.toml:5:1: a grandmaster has one port"),
+                                HasSubstr("a refclockd of its own"))));
+  EXPECT_THAT(Errors(ports("auto", 2, kOutput)),
+              ElementsAre(StartsWith("f.toml:7:1: a grandmaster has one port")));
+  EXPECT_THAT(Errors(ports("grandmaster", 1, kOutput)),
+              ElementsAre(HasSubstr("f.toml:6:8: a grandmaster feeds no NTP daemon")));
+}
+
+TEST(Auto, HasTheOptionsOfBothAndFeedsUnit2) {
+  const Config config = Good(
+      Auto("ptp.max_clock_class = 7\nptp.delay_asymmetry = \"5ns\"\n"
+           "utc.policy = \"trust-grandmaster\"\nutc.arbitrary_timescale = \"utc\"\n"));
+  EXPECT_EQ(config.role, Role::kAuto);
+  ASSERT_THAT(config.output.shm, SizeIs(1));
+  EXPECT_EQ(config.output.shm[0].unit, 2);
+  EXPECT_EQ(Good(Auto("[[output.shm]]\nunit = 12\n")).output.shm[0].unit, 12);
+  EXPECT_THAT(Errors(Auto("[companion]\nsocket = \"/run/p\"\n")),
+              ElementsAre(HasSubstr("socket has no effect without role")));
 }
 
 TEST(LoadConfig, ReportsASyntaxErrorOnceAtItsPlace) {
@@ -637,6 +817,33 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
   EXPECT_THAT(DescribeChanges(config, again), IsEmpty());
   EXPECT_EQ(again.output.rate, config.output.rate);
   EXPECT_EQ(again.output.sock[1].path, config.output.sock[1].path);
+}
+
+TEST(ConfigText, GivesAGrandmasterAgain) {
+  const Config grandmaster =
+      Good(Grandmaster("ptp.sync_interval = -4\nptp.priority1 = 1\nptp.priority2 = 2\n"
+                       "[grandmaster]\nsource = \"phc\"\nholdover = \"0s\"\n"
+                       "max_holdover_error = \"250ns\"\n"
+                       "[gnss]\ngpsd = \"[::1]:2948:/dev/gps0\"\n"));
+  int own = 0;
+  for (const Option& option : Options()) {
+    if (MattersTo(Role::kClient, option) || !MattersTo(Role::kGrandmaster, option)) {
+      continue;
+    }
+    ++own;
+    EXPECT_NE(option.get(grandmaster), option.Default()) << option.key;
+  }
+  EXPECT_EQ(own, 7);
+  for (const Config& config :
+       {grandmaster, Good(Grandmaster("")), Good(Auto("gnss.gpsd = \"h\"")),
+        PortConfigs(
+            Good("role = \"grandmaster\"\n[[port]]\ninterface = \"e\"\n"))[0]}) {
+    const Config again = Good(ConfigText(config));
+    EXPECT_EQ(ConfigText(again), ConfigText(config));
+    EXPECT_THAT(DescribeChanges(config, again), IsEmpty());
+    EXPECT_EQ(again.role, config.role);
+    EXPECT_EQ(again.output.shm.size(), config.output.shm.size());
+  }
 }
 
 TEST(ConfigText, GivesTheSamePortsAgainAlsoWhereTheyTakeBackWhatPtpSays) {

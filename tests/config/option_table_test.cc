@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "bridge/config/config_file.h"
 #include "bridge/config/nearest.h"
 
@@ -93,6 +94,24 @@ TEST(OptionTable, GivesAPortTheOptionsOfPtpPhcAndItsOutputs) {
   EXPECT_EQ(FindOption("port.domain"), FindOption("ptp.domain"));
   EXPECT_EQ(FindOption("port.ptp.domain"), nullptr);
   EXPECT_EQ(FindOption("port.output.rate"), nullptr);
+}
+
+TEST(OptionTable, HasNoOptionThatNoRoleHasAUseFor) {
+  for (const Option& option : Options()) {
+    const bool client = MattersTo(Role::kClient, option);
+    const bool grandmaster = MattersTo(Role::kGrandmaster, option);
+    EXPECT_EQ(MattersTo(Role::kAuto, option), client || grandmaster) << option.key;
+    EXPECT_TRUE(client || grandmaster || MattersTo(Role::kCompanion, option))
+        << option.key;
+  }
+}
+
+TEST(OptionHelp, FitsIntoATerminal) {
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(OptionHelp(), '\n'))) {
+    EXPECT_LE(line.size(), 80u) << line;
+  }
+  EXPECT_THAT(OptionHelp(), HasSubstr("\n    auto: companion.*\n"));
 }
 
 TEST(Nearest, ForgivesAFewSlipsAndNoMore) {
