@@ -11,6 +11,8 @@
 #include "bridge/config/config_file.h"
 #include "bridge/os/status_client.h"
 #include "bridge/refclock/withhold_reason.h"
+#include "bridge/source/gnss_watch.h"
+#include "bridge/source/ntp_watch.h"
 
 namespace bridge::ctl {
 namespace {
@@ -136,6 +138,15 @@ std::string CountersText(const json& counters, absl::string_view prefix) {
   });
 }
 
+void CounterLines(std::string& out, const json& counters,
+                  std::initializer_list<const char*> kinds) {
+  for (const char* kind : kinds) {
+    const std::string counts = CountersText(counters, absl::StrCat(kind, "."));
+    if (!counts.empty())
+      Line(out, kind, Wrapped(absl::StrCat("since start: ", counts), kLabel));
+  }
+}
+
 std::string Ppb(const json& object, const char* key) {
   const json& value = At(object, key);
   return value.is_number() ? absl::StrFormat("%+.1f ppb", value.get<double>()) : "-";
@@ -172,9 +183,74 @@ std::string WhereText(const json& port) {
                       Text(port, "timestamping"), " time stamps)");
 }
 
+std::string Ago(const json& object, const char* what, const char* key) {
+  const json& age = At(object, key);
+  return age.is_number() ? absl::StrFormat(", %s %.1f s ago", what, age.get<double>())
+                         : "";
+}
+
+// What a grandmaster says of its own clock, and what that rests on.
+void OwnClockLines(std::string& out, const json& own) {
+  const json& accuracy = At(own, "clock_accuracy");
+  Line(out, "own clock",
+       absl::StrCat("class ", Text(own, "clock_class"), ", accuracy ",
+                    accuracy.is_number_integer()
+                        ? absl::StrFormat("0x%02x", accuracy.get<int>())
+                        : "-",
+                    True(own, "time_traceable") ? ", traceable" : ", not traceable",
+                    At(own, "error_ns").is_number()
+                        ? absl::StrCat(", error up to ", Nanos(own, "error_ns"))
+                        : "",
+                    At(own, "drift_ppb").is_number()
+                        ? absl::StrCat(", drift in holdover ", Ppb(own, "drift_ppb"))
+                        : ""));
+  const std::string reason = Text(own, "ntp");
+  for (const NtpReasonText& text : NtpReasons()) {
+    if (reason != text.name) continue;
+    Line(out, "NTP daemon", reason);
+    if (text.reason != NtpReason::kDisciplined) {
+      Line(out, "", Wrapped(text.sentence, kLabel));
+    }
+  }
+}
+
+void GnssLines(std::string& out, const json& gnss) {
+  if (!gnss.is_object()) {
+    return Line(out, "GNSS", "not watched (gnss.gpsd): no class better than 248");
+  }
+  std::string text = Text(gnss, "state");
+  if (!Text(gnss, "device").empty()) {
+    absl::StrAppend(&text, ": ", Text(gnss, "device"), ", ", Text(gnss, "satellites"),
+                    " satellites used", Ago(gnss, "fix", "fix_age_s"),
+                    Ago(gnss, "pulse", "pulse_age_s"));
+  }
+  Line(out, "GNSS", text);
+  const std::string reason = Text(gnss, "reason");
+  for (const GnssReasonText& row : GnssReasons()) {
+    if (reason != row.name || row.reason == GnssReason::kGood) continue;
+    Line(out, "", Wrapped(absl::StrCat(row.name, ": ", row.sentence), kLabel));
+  }
+}
+
 void PortLines(std::string& out, const json& port) {
-  Line(out, "state", Text(port, "state"));
+  const json& own = At(port, "own_clock");
+  const bool has_role = At(own.is_object() ? own : port, "auto_state").is_string();
+  Line(out, "state",
+       absl::StrCat(Text(port, "state"),
+                    has_role ? absl::StrCat(", ", Text(own, "auto_state")) : ""));
   Line(out, "grandmaster", GrandmasterText(At(port, "grandmaster")));
+  if (own.is_object()) {
+    OwnClockLines(out, own);
+    GnssLines(out, At(port, "gnss"));
+  }
+  // Without outputs nothing is measured either.
+  if (own.is_object() && !has_role) {
+    Line(out, "frequency", Ppb(port, "frequency_ppb"));
+    PhcLines(out, At(port, "phc"));
+    UtcLines(out, At(port, "utc"));
+    CounterLines(out, At(port, "counters"), {"sent", "dropped"});
+    return;
+  }
   PublishingLines(out, port);
   Line(out, "offset",
        absl::StrCat(Nanos(port, "offset_ns"), At(port, "offset_ns").is_number()
@@ -191,12 +267,7 @@ void PortLines(std::string& out, const json& port) {
     Line(out, label, OutputText(output));
     label = "";
   }
-  for (const char* kind : {"dropped", "withheld"}) {
-    const std::string counts =
-        CountersText(At(port, "counters"), absl::StrCat(kind, "."));
-    if (!counts.empty())
-      Line(out, kind, Wrapped(absl::StrCat("since start: ", counts), kLabel));
-  }
+  CounterLines(out, At(port, "counters"), {"dropped", "withheld"});
 }
 
 }  // namespace

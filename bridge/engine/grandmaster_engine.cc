@@ -373,7 +373,7 @@ void GrandmasterEngine::OpenOrClose(MonoTime now, Actions& out) {
   ptp::PortActions said;
   if (link_up_ && served_) {
     port_.Start(now, said);
-  } else {
+  } else if (port_.state() != ptp::PortState::kInitializing) {
     port_.Stop(now, said);
   }
   Absorb(said, now, out);

@@ -146,7 +146,7 @@ int RunDaemon(Config config, const DaemonOptions& options) {
     }
   }
   loop->reset();
-  log.Write({Severity::kNotice, "stopped; nothing is published any more"});
+  log.Write({Severity::kNotice, "stopped; nothing is published or served any more"});
   return 0;
 }
 

@@ -73,6 +73,40 @@ TEST(StatusTable, ShowsMeasurementsMasterAndOutputs) {
             HasSubstr("SOCK /run/x: 0 samples; chronyd does not listen")));
 }
 
+TEST(StatusTable, ShowsWhatAGrandmasterClaimsAndWhatThatRestsOn) {
+  StatusReport report = Report();
+  report.role = "grandmaster";
+  report.state = "MASTER";
+  report.counters.emplace_back("sent.Sync", 12);
+  report.own_clock = {.clock_class = 7,
+                      .clock_accuracy = 0x23,
+                      .time_traceable = true,
+                      .error_ns = 740,
+                      .drift_ppb = 3,
+                      .ntp = "abandoned",
+                      .auto_state = {}};
+  EXPECT_THAT(Table(report),
+              AllOf(HasSubstr("own clock    class 7, accuracy 0x23, traceable, error "
+                              "up to 740 ns, drift in holdover +3.0 ppb\n"),
+                    HasSubstr("NTP daemon   abandoned\n"),
+                    HasSubstr("GNSS         not watched"),
+                    HasSubstr("sent         since start: 12 Sync\n"),
+                    Not(HasSubstr("publishing")), Not(HasSubstr("offset  "))));
+  report.gnss = {.state = "lost",
+                 .reason = "no-fix",
+                 .device = "/dev/ttyS0",
+                 .satellites = 2,
+                 .fix_age_s = 31.25,
+                 .pulse_age_s = {},
+                 .system_ahead_ns = {}};
+  EXPECT_THAT(Table(report), AllOf(HasSubstr("GNSS         lost: /dev/ttyS0, 2 satel"),
+                                   HasSubstr("fix 31.2 s ago\n"),
+                                   HasSubstr("\n             no-fix: ")));
+  report.own_clock->auto_state = "following";
+  EXPECT_THAT(Table(report), AllOf(HasSubstr("state        MASTER, following\n"),
+                                   HasSubstr("publishing   no")));
+}
+
 TEST(StatusTable, SaysNothingOfAHardwareClockWithSoftwareTimeStamps) {
   EXPECT_THAT(Table(Report()), Not(HasSubstr("PHC")));
 }
