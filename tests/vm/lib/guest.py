@@ -208,3 +208,39 @@ class Refclockd(peers.Refclockd):
     @property
     def processes(self):
         return [self.process]
+
+
+class Grandmaster(peers.Refclockd):
+    """refclockd at the master's end: the guest's system clock, over the far PHC."""
+
+    def __init__(self, guest, transport="l2", delay="e2e", mode="discipline", role="grandmaster", name="grandmaster",
+                 extra=""):
+        super().__init__(guest, transport, delay, unit=None, name=name)
+        self.config.write_text(
+            f'role = "{role}"\n[ptp]\ninterface = "{FAR_IF}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
+            'timestamping = "hardware"\nannounce_interval = 0\nsync_interval = -3\ndelay_interval = -3\n'
+            f'[phc]\nmode = "{mode}"\n[utc]\nleap_file = "{guest.leap_file}"\n'
+            f'[status]\nsocket = "{self.status_socket}"\n{extra}')
+
+    def start(self):
+        self.process = self._cable.far(self._name, [peers.program("refclockd"), f"--config={self.config}"])
+        return self
+
+    @property
+    def processes(self):
+        return [self.process]
+
+
+class MasterChain:
+    """What people run there today: phc2sys has the far PHC follow the system clock, ptp4l serves it."""
+
+    def __init__(self, guest, transport="l2", delay="e2e"):
+        self.guest = guest
+        self._master = peers.Ptp4lMaster(guest, transport, delay, -3, time_stamping="hardware")
+
+    def start(self):
+        self._master.start()
+        phc2sys = peers.peer(f"{peers.LINUXPTP['3.1.1']}/usr/sbin/phc2sys")
+        self.process = self.guest.far("master-phc2sys", [phc2sys, "-s", "CLOCK_REALTIME", "-c", FAR_IF, "-O", 37,
+                                                         "-R", 8, "-m", "-q"], peers.peer_env())
+        return self
