@@ -241,6 +241,11 @@ class MasterChain:
     def start(self):
         self._master.start()
         phc2sys = peers.peer(f"{peers.LINUXPTP['3.1.1']}/usr/sbin/phc2sys")
-        self.process = self.guest.far("master-phc2sys", [phc2sys, "-s", "CLOCK_REALTIME", "-c", FAR_IF, "-O", 37,
-                                                         "-R", 8, "-m", "-q"], peers.peer_env())
+        self._phc2sys = self.guest.far(
+            "master-phc2sys", [phc2sys, "-s", "CLOCK_REALTIME", "-c", FAR_IF, "-O", truth.TAI_UTC_NS // 10**9,
+                               "-R", 8, "-m", "-q"], peers.peer_env())
         return self
+
+    @property
+    def processes(self):
+        return [self._master.process, self._phc2sys]
