@@ -7,13 +7,14 @@
 #include "absl/strings/str_format.h"
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/import_ptp4l.h"
+#include "bridge/config/option_table.h"
 
 namespace bridge::ctl {
 namespace {
 
 constexpr Flag kFlags[] = {
     {"phc2sys", "\"COMMAND LINE\"", "of the phc2sys beside ptp4l, in quotes"},
-    {"role", "client|companion", "what refclockd is to be; see below"},
+    {"role", "ROLE", "what refclockd is to be; see below"},
     {"interface", "NAME", "where the file names none: that of ptp4l -i"},
 };
 
@@ -25,14 +26,16 @@ std::string Usage() {
       "key comes from and each line that has no counterpart; what ptp4l itself "
       "refuses,\n"
       "and what needs a decision, goes to stderr.\n\n"
-      "--role=client: refclockd takes the place of ptp4l and phc2sys.\n"
+      "--role=client: refclockd takes the place of ptp4l and phc2sys, and follows.\n"
+      "--role=grandmaster: likewise, and serves. --role=auto: both, as GNSS allows.\n"
       "--role=companion: ptp4l stays as it is, refclockd takes the place of phc2sys.\n"
-      "Without --role it is a client, but a companion where ptp4l has to stay: a "
-      "boundary\n"
-      "clock, or a file that uses what refclockd does not have (unicast, 802.1AS, "
-      "...).\n"
-      "The file of a grandmaster becomes comments only: that role is not in this "
-      "version.\n\n"
+      "Without --role it is a grandmaster if the file or phc2sys are one's "
+      "(clockClass,\n"
+      "priority1, serverOnly, -s CLOCK_REALTIME, free_running with -rr); otherwise a "
+      "client,\n"
+      "but a companion where ptp4l has to stay: a boundary clock, or a file that uses "
+      "what\n"
+      "refclockd does not have (unicast, 802.1AS, ...).\n\n"
       "  refclockctl import /etc/linuxptp/ptp4l.conf \\\n"
       "      --phc2sys=\"phc2sys -s eth0 -E ntpshm -M 2 -w\" > refclockd.toml\n"
       "  refclockd --check --config=refclockd.toml\n\n"
@@ -67,12 +70,13 @@ int Import(Words words) {
   request.phc2sys = arguments->Get("phc2sys");
   request.interface = arguments->Get("interface").value_or("");
   if (const auto role = arguments->Get("role")) {
-    if (role != "client" && role != "companion") {
-      return Complain(kWrongUse,
-                      absl::StrCat("role ", *role, " cannot be imported to; ",
-                                   "--role=client or --role=companion"));
+    Config config;
+    const OptionValue word{*role};
+    if (const auto problem = FindOption("role")->set(word, config)) {
+      return Complain(
+          kWrongUse, absl::StrCat(problem->what, "\n    --role with ", problem->right));
     }
-    request.role = role == "client" ? Role::kClient : Role::kCompanion;
+    request.role = config.role;
   }
   auto text = ReadFile(request.file_name);
   if (!text.ok()) return Complain(kWrongUse, text.status().message());

@@ -36,22 +36,21 @@ std::optional<OptionProblem> ImportDraft::Put(absl::string_view key,
   return std::nullopt;
 }
 
-std::string ImportDraft::ToString(bool dead) const {
+std::string ImportDraft::ToString() const {
   constexpr int kCommentColumn = 34;
-  const char* start = dead ? "#" : "";
   std::string head = of_port_ ? "[[port]]" : "";
-  std::string text = of_port_ ? absl::StrCat("\n", start, head, "\n") : "";
+  std::string text = of_port_ ? absl::StrCat("\n", head, "\n") : "";
   for (const Option& option : Options()) {
     const auto found = entries_.find(option.key);
     if (found == entries_.end()) continue;
     const std::string key = of_port_ ? PortKey(option).value_or("") : option.key;
     if (std::string own = HeadOf(key); own != head) {
-      absl::StrAppend(&text, of_port_ ? "" : "\n", start, own, "\n");
+      absl::StrAppend(&text, of_port_ ? "" : "\n", own, "\n");
       head = std::move(own);
     }
     const auto& [value, origin] = found->second;
     const std::string setting =
-        absl::StrCat(start, key.substr(key.find_last_of('.') + 1), " = ", value);
+        absl::StrCat(key.substr(key.find_last_of('.') + 1), " = ", value);
     if (origin.empty()) {
       absl::StrAppend(&text, setting, "\n");
     } else {

@@ -23,8 +23,8 @@ class ImportDraft {
   std::optional<OptionProblem> Put(absl::string_view key, const OptionValue& value,
                                    std::string origin);
 
-  // In the order of the option table; each line a comment if `dead`.
-  std::string ToString(bool dead) const;
+  // In the order of the option table.
+  std::string ToString() const;
 
  private:
   struct Entry {

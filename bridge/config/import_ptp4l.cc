@@ -51,31 +51,18 @@ std::string Ptp4lImporter::Source() const {
   return source ? source->value : "";
 }
 
-// ---- What kind of host this is.
-
-void Ptp4lImporter::FindMasterSigns() {
-  const auto sign = [this](const Ptp4lSetting* setting) {
-    if (setting) master_signs_.push_back(LineOf(*setting));
-  };
-  if (Source() == "CLOCK_REALTIME") {
-    master_signs_.push_back("phc2sys -s CLOCK_REALTIME");
-  }
-  if (IsOn("clientOnly", {})) return;
-  bool every_port = true;
-  for (size_t i = 0; i < conf_.ports.size(); ++i) every_port &= IsOn("serverOnly", i);
-  if (every_port && !conf_.ports.empty()) sign(conf_.Find("serverOnly", 0));
-  if (conf_.ports.empty() && IsOn("serverOnly", {})) sign(conf_.Find("serverOnly", {}));
-  // Better than what an ordinary clock says of itself (IEEE 1588-2019, 7.6.2.5).
-  // Of a boundary clock priority1 says nothing.
-  for (const char* name : {"clockClass", "priority1"}) {
-    const Ptp4lSetting* setting = conf_.Find(name, {});
-    if (IsBoundaryClock() && absl::string_view(name) == "priority1") continue;
-    if (setting &&
-        ToInt(*setting) < Ptp4lNumber(*setting->option, setting->option->fallback)) {
-      sign(setting);
-    }
-  }
+std::string Ptp4lImporter::Sink() const {
+  const Phc2sysOption* sink = phc2sys_.Find('c');
+  return sink ? sink->value : "";
 }
+
+bool Ptp4lImporter::FeedsNtp() const {
+  const Phc2sysOption* servo = phc2sys_.Find('E');
+  return servo && (absl::EqualsIgnoreCase(servo->value, "ntpshm") ||
+                   absl::EqualsIgnoreCase(servo->value, "refclock_sock"));
+}
+
+// ---- What kind of host this is.
 
 // The first line that refclockd could not follow.
 const Ptp4lSetting* Ptp4lImporter::NeedsPtp4l() const {
@@ -94,7 +81,8 @@ void Ptp4lImporter::ChooseRole() {
     role_ = *request_.role;
     role_origin_ = "--role";
   } else if (!master_signs_.empty()) {
-    is_master_ = true;
+    role_ = Role::kGrandmaster;
+    role_origin_ = absl::StrJoin(master_signs_, "; ");
   } else if (IsBoundaryClock() && !IsOn("clientOnly", {})) {
     role_ = Role::kCompanion;
     role_origin_ = "ptp4l has to stay: a boundary clock, which refclockd is not";
@@ -146,6 +134,7 @@ void Ptp4lImporter::PutUnlessDefault(ImportDraft& into, absl::string_view key,
                                      const Ptp4lSetting& setting) {
   const Option& option = *FindOption(key);
   Config one;
+  if (!MattersTo(role_, option)) return;
   if (!option.set(value, one) && option.get(one) == option.Default()) return;
   taken_.insert(&setting);
   Put(into, key, value, setting);
@@ -159,8 +148,11 @@ void Ptp4lImporter::PutRole() {
   } else if (client_only) {
     taken_.erase(client_only);
   }
-  Put(file_, "role", {std::string(role_ == Role::kClient ? "client" : "companion")},
-      std::move(origin));
+  const char* word = role_ == Role::kClient        ? "client"
+                     : role_ == Role::kCompanion   ? "companion"
+                     : role_ == Role::kGrandmaster ? "grandmaster"
+                                                   : "auto";
+  Put(file_, "role", {std::string(word)}, std::move(origin));
 }
 
 void Ptp4lImporter::PutInterface(ImportDraft& into, std::optional<size_t> port) {
@@ -170,14 +162,15 @@ void Ptp4lImporter::PutInterface(ImportDraft& into, std::optional<size_t> port) 
         absl::StrCat("line ", from.line, ": [", from.name, "]"));
     return;
   }
-  const std::string source = Source();
+  const bool outward = Serves() && Source() == "CLOCK_REALTIME";
+  const std::string clock = outward ? Sink() : Source();
   if (!request_.interface.empty()) {
     Put(into, "ptp.interface", {request_.interface}, "--interface");
-  } else if (!source.empty() && source[0] != '/' && source != "CLOCK_REALTIME") {
-    Put(into, "ptp.interface", {source},
-        absl::StrCat("phc2sys -s ", Printable(source)));
-    phc2sys_taken_.insert('s');
-  } else if (role_ == Role::kClient && !is_master_) {
+  } else if (!clock.empty() && clock[0] != '/' && clock != "CLOCK_REALTIME") {
+    Put(into, "ptp.interface", {clock},
+        absl::StrCat("phc2sys ", outward ? "-c " : "-s ", Printable(clock)));
+    phc2sys_taken_.insert(outward ? 'c' : 's');
+  } else if (role_ != Role::kCompanion) {
     Attend(request_.file_name, "the file names no interface: ptp4l is told by -i",
            "--interface=eth0, or write it into [ptp]");
   }
@@ -226,20 +219,31 @@ void Ptp4lImporter::PutDelay(ImportDraft& into, std::optional<size_t> port) {
                    "; \"e2e\" is written"),
       IsWord(delay, "Auto")
           ? "that is right unless the neighbour sends Pdelay_Req: then delay = \"p2p\""
-          : "delay = \"p2p\" or \"e2e\", as the network has it; or --role=companion");
+          : absl::StrCat("delay = \"p2p\" or \"e2e\", as the network has it; or ",
+                         Serves() ? "keep ptp4l" : "--role=companion"));
 }
 
 void Ptp4lImporter::PutClock(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* index = conf_.Find("phc_index", port);
-  const std::string source = Source();
+  const bool outward = Serves() && Source() == "CLOCK_REALTIME";
+  const std::string clock = outward ? Sink() : Source();
   if (index && ToInt(*index) >= 0) {
     taken_.insert(index);
     Put(into, "phc.device", {absl::StrCat("/dev/ptp", ToInt(*index))}, *index);
-  } else if (absl::StartsWith(source, "/") && !IsBoundaryClock()) {
-    phc2sys_taken_.insert('s');
-    Put(into, "phc.device", {source}, absl::StrCat("phc2sys -s ", Printable(source)));
+  } else if (absl::StartsWith(clock, "/") && (Serves() || !IsBoundaryClock())) {
+    phc2sys_taken_.insert(outward ? 'c' : 's');
+    Put(into, "phc.device", {clock},
+        absl::StrCat("phc2sys ", outward ? "-c " : "-s ", Printable(clock)));
   }
-  if (IsWord(conf_.Find("time_stamping", port), "software")) return;
+  if (Serves()) {
+    PutServedClock(port);
+  } else if (!IsWord(conf_.Find("time_stamping", port), "software")) {
+    PutSteering(into, port);
+  }
+}
+
+void Ptp4lImporter::PutSteering(ImportDraft& into, std::optional<size_t> port) {
+  const Ptp4lSetting* index = conf_.Find("phc_index", port);
   const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
   const Ptp4lSetting* free = conf_.Find("free_running", {});
   if (free && ToInt(*free) == 1) {
@@ -262,7 +266,8 @@ void Ptp4lImporter::PutClient(ImportDraft& into, std::optional<size_t> port) {
   const Ptp4lSetting* server = conf_.Find("serverOnly", port);
   if (!server || ToInt(*server) == 0) return;
   Attend(*server, "a port that is always a master: refclockd only follows",
-         "the grandmaster role is not in this version: leave this port to ptp4l");
+         "role \"grandmaster\" serves, but not beside a client: --role=grandmaster, or "
+         "leave this port to ptp4l");
 }
 
 void Ptp4lImporter::PutCompanion() {
@@ -299,22 +304,23 @@ void Ptp4lImporter::PutUtc() {
   if (const Phc2sysOption* offset = phc2sys_.Find('O')) PutPin(*offset);
 }
 
-// phc2sys -O is sink minus source: of a PHC on TAI, minus (TAI-UTC).
+// phc2sys -O is sink minus source: minus (TAI-UTC) from a PHC on TAI, TAI-UTC to one.
 void Ptp4lImporter::PutPin(const Phc2sysOption& option) {
-  if (Source() == "CLOCK_REALTIME") return;
-  const int64_t offset = ToWhole(option.value);
+  const bool outward = Source() == "CLOCK_REALTIME";
+  if (outward && !Serves()) return;
+  const int64_t offset = outward ? ToWhole(option.value) : -ToWhole(option.value);
   const int now = ReleaseLeaps().rows().back().offset;
   const std::string right = absl::StrCat(
-      "nothing: refclockd takes TAI-UTC when two sources agree on it; -O -", now,
-      " would say what it was when this version was released");
+      "nothing: refclockd takes TAI-UTC when two sources agree on it; -O ",
+      outward ? now : -now, " would say what it was when this version was released");
   phc2sys_taken_.insert('O');
   const std::string origin = absl::StrCat("phc2sys ", option.written);
-  if (-offset < now) {
+  if (offset < now) {
     Attend(absl::StrCat("phc2sys ", option.written),
            offset == 0 ? absl::StrCat("takes the PHC for UTC, which is ", now,
                                       " s wrong unless the master sends UTC; left out")
-                       : absl::StrCat("wrong by ", now + offset, " s; left out"),
-           offset == 0
+                       : absl::StrCat("wrong by ", now - offset, " s; left out"),
+           offset == 0 && !outward
                ? absl::StrCat(right,
                               ". If the master is a ptp4l with software stamps: "
                               "utc.arbitrary_timescale = \"utc\"")
@@ -322,7 +328,7 @@ void Ptp4lImporter::PutPin(const Phc2sysOption& option) {
     phc2sys_left_out_.push_back(absl::StrCat(origin, ": wrong"));
     return;
   }
-  if (Put(file_, "utc.pin", {-offset}, origin)) {
+  if (Put(file_, "utc.pin", {offset}, origin)) {
     Put(file_, "utc.policy", {std::string("pin")},
         "without this line and pin, two sources have to agree");
   }
@@ -379,15 +385,15 @@ bool Ptp4lImporter::PutOutputOfPhc2sys() {
 bool Ptp4lImporter::PutOutputOfPtp4l() {
   const Ptp4lSetting* servo = conf_.Find("clock_servo", {});
   const Ptp4lSetting* unit = conf_.Find("ntpshm_segment", {});
-  const bool client = role_ == Role::kClient;
-  if (client && IsWord(servo, "refclock_sock")) {
+  const bool in_its_place = role_ != Role::kCompanion;
+  if (in_its_place && IsWord(servo, "refclock_sock")) {
     taken_.insert(servo);
     const Ptp4lSetting* path = Take("refclock_sock_address", {});
     return PutSock(
         path ? path->value : FindPtp4lOption("refclock_sock_address")->fallback,
         path ? *path : *servo);
   }
-  if (client && IsWord(servo, "ntpshm")) {
+  if (in_its_place && IsWord(servo, "ntpshm")) {
     taken_.insert(servo);
     if (unit) taken_.insert(unit);
     PutUnit(unit ? ToInt(*unit) : 0, unit ? *unit : *servo);
@@ -402,6 +408,9 @@ bool Ptp4lImporter::PutOutputOfPtp4l() {
 void Ptp4lImporter::PutOutputs() {
   PutRate();
   if (PutOutputOfPhc2sys() || PutOutputOfPtp4l()) return;
+  if (Serves()) {
+    return PutUnit(kUnitBesideGpsd, "gpsd, which runs beside it, uses 0 to 11");
+  }
   const Ptp4lSetting* unit = conf_.Find("ntpshm_segment", {});
   const bool other = IsWord(conf_.Find("clock_servo", {}), "ntpshm") && unit &&
                      ToInt(*unit) == kOurUnit;
@@ -445,6 +454,8 @@ Imported Ptp4lImporter::Import() {
   if (role_ == Role::kCompanion) {
     PutCompanion();
     JudgeCompanion();
+  } else if (Serves()) {
+    PutServer();
   } else if (IsBoundaryClock()) {
     ports_.assign(std::min(conf_.ports.size(), kMostPorts), ImportDraft(true));
     if (conf_.ports.size() > kMostPorts) {
@@ -458,7 +469,7 @@ Imported Ptp4lImporter::Import() {
     PutClient(file_, conf_.ports.empty() ? std::nullopt : std::optional<size_t>(0));
   }
   PutUtc();
-  PutOutputs();
+  if (role_ != Role::kGrandmaster) PutOutputs();
   JudgePhc2sys();
   if (!request_.interface.empty() && !HasInterface(request_.interface)) {
     Attend("--interface", "the file names its interfaces itself",
@@ -466,12 +477,6 @@ Imported Ptp4lImporter::Import() {
                         IsBoundaryClock() ? ", ..." : ""));
   }
   LeaveOut();
-  if (is_master_) {
-    Attend(request_.file_name,
-           absl::StrCat("this is a grandmaster: ", absl::StrJoin(master_signs_, "; ")),
-           "the grandmaster role is not in this version; --role=client makes a client "
-           "of that network");
-  }
   Imported out{Write(), false, SortedProblems()};
   out.usable = std::holds_alternative<Config>(LoadConfig({"", out.toml, {}}));
   return out;

@@ -18,8 +18,9 @@ struct ImportRequest {
   std::string file_name;  // For comments and messages.
   std::string text;
   std::optional<std::string> phc2sys;  // Its command line.
-  // Client: in the place of ptp4l and phc2sys. Companion: ptp4l stays. Nothing: client,
-  // unless the file needs what only ptp4l does.
+  // Client, grandmaster, auto: in the place of ptp4l and phc2sys. Companion: ptp4l
+  // stays. Nothing: grandmaster, if the file is one's; otherwise client, unless it
+  // needs what only ptp4l does.
   std::optional<Role> role;
   std::string interface;  // Where the file names none; empty = unknown.
 };

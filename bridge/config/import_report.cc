@@ -21,7 +21,6 @@ constexpr size_t kOfAll = SIZE_MAX;
 
 void Ptp4lImporter::Attend(const Ptp4lSetting& setting, std::string what,
                            std::string right) {
-  if (is_master_) return;  // Nothing is imported that could be lost.
   attentions_.push_back(
       {setting.line,
        conf_.ErrorAt(setting.line, setting.column, std::move(what), std::move(right))});
@@ -41,35 +40,41 @@ void Ptp4lImporter::JudgePhc2sys() {
            "give what it sets on the line, as phc2sys --ntpshm_segment=2");
   }
   JudgeDomains();
-  if (is_master_) return;
-  if (Source() == "CLOCK_REALTIME") {
+  if (!Serves() && Source() == "CLOCK_REALTIME") {
     return Attend("phc2sys -s CLOCK_REALTIME",
                   "the system clock as the source is a grandmaster's",
-                  "the grandmaster role is not in this version: not here, then");
+                  "--role=grandmaster");
   }
-  const Phc2sysOption* feeds = phc2sys_.Find('E');
-  const Phc2sysOption* sink = phc2sys_.Find('c');
-  const bool to_ntp = feeds && (absl::EqualsIgnoreCase(feeds->value, "ntpshm") ||
-                                absl::EqualsIgnoreCase(feeds->value, "refclock_sock"));
-  if (sink && sink->value != "CLOCK_REALTIME") {
-    Attend(absl::StrCat("phc2sys ", sink->written),
-           "refclockd steers no clock after another",
-           "keep this phc2sys if something needs that clock");
-  } else if (!to_ntp) {
-    Attend("phc2sys", "it steers the system clock itself",
-           "stop it, and have ntpd, ntpsec or chronyd steer from what refclockd "
-           "publishes");
-  }
-  if (phc2sys_.Count('r') > 1 && !IsOn("clientOnly", {})) {
-    Attend("phc2sys -rr",
-           "makes the system clock a source when this host is the master",
-           "the grandmaster role is not in this version: refclockd only follows");
+  if (Serves()) {
+    JudgeServersPhc2sys();
+  } else {
+    JudgeClientsPhc2sys();
   }
   if (const Phc2sysOption* pps = phc2sys_.Find('d')) {
     Attend(absl::StrCat("phc2sys ", pps->written), "refclockd reads no PPS device",
            "keep this phc2sys, or do without");
   }
   JudgeSource();
+}
+
+void Ptp4lImporter::JudgeClientsPhc2sys() {
+  const Phc2sysOption* sink = phc2sys_.Find('c');
+  if (sink && sink->value != "CLOCK_REALTIME") {
+    Attend(absl::StrCat("phc2sys ", sink->written),
+           "refclockd steers no clock after another",
+           "keep this phc2sys if something needs that clock");
+  } else if (!FeedsNtp()) {
+    Attend("phc2sys", "it steers the system clock itself",
+           "stop it, and have ntpd, ntpsec or chronyd steer from what refclockd "
+           "publishes");
+  }
+  if (phc2sys_.Count('r') > 1 && !IsOn("clientOnly", {})) {
+    Attend(
+        "phc2sys -rr", "makes the system clock a source when this host is the master",
+        role_ == Role::kClient
+            ? "--role=auto follows and serves; clientOnly 1 says that it only follows"
+            : "clientOnly 1, if it only follows");
+  }
 }
 
 bool Ptp4lImporter::HasInterface(absl::string_view name) const {
@@ -81,10 +86,13 @@ bool Ptp4lImporter::HasInterface(absl::string_view name) const {
 // phc2sys has to read the clock that ptp4l steers.
 void Ptp4lImporter::JudgeSource() {
   const std::string source = Source();
-  if (source.empty() || source[0] == '/' || phc2sys_taken_.count('s')) return;
-  if (HasInterface(source)) return;
+  if (source.empty() || source[0] == '/' || source == "CLOCK_REALTIME") return;
+  if (HasInterface(source) || (!Serves() && phc2sys_taken_.count('s'))) return;
+  if (conf_.ports.empty() && request_.interface.empty()) return;  // It is taken for it.
   Attend(absl::StrCat("phc2sys -s ", Printable(source)),
-         "ptp4l does not follow at that interface", "the one that ptp4l follows at");
+         Serves() ? "ptp4l does not serve at that interface"
+                  : "ptp4l does not follow at that interface",
+         Serves() ? "the one that ptp4l serves at" : "the one that ptp4l follows at");
 }
 
 // phc2sys -a and -w ask ptp4l, which answers only those of its domain.
@@ -110,7 +118,8 @@ void Ptp4lImporter::JudgeCompanion() {
   if (!master_signs_.empty()) {
     Attend(request_.file_name,
            absl::StrCat("this is a grandmaster: ", absl::StrJoin(master_signs_, "; ")),
-           "a companion publishes only while ptp4l is a SLAVE");
+           "a companion publishes only while ptp4l is a SLAVE; --role=grandmaster or "
+           "--role=auto is for its place");
   }
   if (IsWord(servo, "ntpshm") || IsWord(servo, "refclock_sock")) {
     Attend(*servo, "this ptp4l feeds the NTP daemon itself, unchecked",
@@ -135,6 +144,34 @@ const Ptp4lSetting* Ptp4lImporter::OverriddenBy(const Ptp4lSetting& setting) con
   return found;
 }
 
+// Null: the role is not why.
+const char* Ptp4lImporter::WhyNotInRole(const Ptp4lSetting& setting) const {
+  const absl::string_view name = setting.option->name;
+  const bool is_default = IsPtp4lDefault(*setting.option, setting.value);
+  if (Serves()) {
+    if (setting.port.value_or(0) > 0) return "of a port that is left out";
+    if (name == "clientOnly" && !is_default) return "refclockd is to serve";
+    if (name == "serverOnly" && !is_default) {
+      return "as the role, but refclockd is silent while it hears a better master";
+    }
+    if (name == "hybrid_e2e") return "a unicast Delay_Req is answered so in any case";
+    if (name == "free_running" && !is_default && SystemClockLeads()) {
+      return "refclockd steers the PHC itself, in the place of phc2sys";
+    }
+    if (role_ == Role::kGrandmaster && !is_default &&
+        (name == "clock_class_threshold" || name == "delayAsymmetry")) {
+      return "a client's: a grandmaster follows nobody";
+    }
+    return nullptr;
+  }
+  if (name == "clientOnly" || name == "serverOnly") return "a client is never a master";
+  if (name == "priority1" || name == "priority2") {
+    return "a master's: a client only follows";
+  }
+  if (name == "logSyncInterval") return "no counterpart: what the master sends counts";
+  return nullptr;
+}
+
 std::string Ptp4lImporter::WhyLeftOut(const Ptp4lSetting& setting) {
   const Ptp4lOption& option = *setting.option;
   const absl::string_view name = option.name;
@@ -143,17 +180,18 @@ std::string Ptp4lImporter::WhyLeftOut(const Ptp4lSetting& setting) {
   }
   if (refused_.count(&setting)) return kRefused;
   if (role_ == Role::kCompanion) return kGoesOn;
+  if (const char* why = WhyNotInRole(setting)) return why;
   if (option.why) {
-    const bool missed = option.Is(Ptp4lOption::kMatters);
+    const bool missed = option.Is(Ptp4lOption::kMatters) ||
+                        (Serves() && option.Is(Ptp4lOption::kMattersOfMaster));
     if (IsPtp4lDefault(option, setting.value)) return "ptp4l's default";
     if (missed) {
       Attend(setting, absl::StrCat("no counterpart, and it matters: ", option.why),
-             "make sure that the network needs none of it; or --role=companion");
+             absl::StrCat("make sure that the network needs none of it; or ",
+                          Serves() ? "keep ptp4l" : "--role=companion"));
     }
     return option.why;
   }
-  if (name == "clientOnly" || name == "serverOnly")
-    return "refclockd is never a master";
   if (name == "ntpshm_segment" || name == "refclock_sock_address") {
     return "of no effect without the clock_servo for it";
   }
@@ -232,23 +270,43 @@ std::string Ptp4lImporter::Head() const {
   if (request_.phc2sys) {
     absl::StrAppend(&text, "\n# and ", Printable(*request_.phc2sys));
   }
-  absl::StrAppend(&text, "\n#\n");
-  if (is_master_) {
-    return absl::StrCat(text,
-                        "# This is a grandmaster: ", absl::StrJoin(master_signs_, "; "),
-                        ".\n# The grandmaster role is not in this version: keep ptp4l "
-                        "and phc2sys there. What\n"
-                        "# follows is for reference, as comments; --role=client makes "
-                        "a client of it.\n\n");
+  return absl::StrCat(text, "\n#\n", WhatItIs(), "\n");
+}
+
+const char* Ptp4lImporter::WhatItIs() const {
+  switch (role_) {
+    case Role::kClient:
+      return "# A client: it takes the place of ptp4l and phc2sys, so stop both before "
+             "it starts.\n"
+             "# (--role=companion is for a ptp4l that stays.)\n";
+    case Role::kCompanion:
+      return "# A companion: ptp4l stays as it is, this takes the place of phc2sys, so "
+             "stop that.\n"
+             "# (--role=client is for giving up ptp4l too.)\n";
+    case Role::kGrandmaster:
+      return "# A grandmaster: it takes the place of ptp4l and phc2sys, so stop both, "
+             "and what sets\n"
+             "# the grandmaster's properties (pmc), before it starts. clockClass, "
+             "clockAccuracy,\n"
+             "# timeSource and the flags are not configured: they begin as those of "
+             "any "
+             "clock (248)\n"
+             "# and are earned from GNSS, the NTP daemon and TAI-UTC.\n"
+             "# (--role=auto also follows, while another master is better; "
+             "--role=client only follows.)\n";
+    case Role::kAuto:
+      return "# Grandmaster while GNSS is good, client of a better master otherwise: "
+             "it "
+             "takes the\n"
+             "# place of ptp4l and phc2sys, so stop both, and what sets the "
+             "grandmaster's properties\n"
+             "# (pmc), before it starts. clockClass and the like are not configured "
+             "but "
+             "earned from\n"
+             "# GNSS, the NTP daemon and TAI-UTC.\n"
+             "# (--role=grandmaster never follows, --role=client only follows.)\n";
   }
-  return absl::StrCat(
-      text, role_ == Role::kClient
-                ? "# A client: it takes the place of ptp4l and phc2sys, so stop both "
-                  "before it "
-                  "starts.\n# (--role=companion is for a ptp4l that stays.)\n\n"
-                : "# A companion: ptp4l stays as it is, this takes the place of "
-                  "phc2sys, so stop "
-                  "that.\n# (--role=client is for giving up ptp4l too.)\n\n");
+  return "";
 }
 
 std::string Ptp4lImporter::WriteLeftOut() const {
@@ -279,9 +337,8 @@ std::string Ptp4lImporter::WriteLeftOut() const {
 
 std::string Ptp4lImporter::Write() const {
   std::string text = Head();
-  absl::StrAppend(&text, file_.ToString(is_master_));
-  for (const ImportDraft& port : ports_)
-    absl::StrAppend(&text, port.ToString(is_master_));
+  absl::StrAppend(&text, file_.ToString());
+  for (const ImportDraft& port : ports_) absl::StrAppend(&text, port.ToString());
   return absl::StrCat(text, WriteLeftOut());
 }
 

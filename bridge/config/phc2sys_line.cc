@@ -44,7 +44,7 @@ constexpr Row kRows[] = {
     {'z', 't', 0, 0, "uds_address", nullptr},
     {kPhc2sysSock, 't', 0, 0, "refclock_sock_address", nullptr},
     {'f', 't', 0, 0, "", nullptr},
-    {'w', '-', 0, 0, "", "refclockd always waits for its master"},
+    {'w', '-', 0, 0, "", "refclockd waits by itself"},
     {'N', 'i', 1, kMostInt, "", "no counterpart: refclockd reads as the clock needs"},
     {'P', 'd', 0, kMost, "pi_proportional_const", kServo},
     {'I', 'd', 0, kMost, "pi_integral_const", kServo},

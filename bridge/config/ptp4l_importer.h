@@ -1,8 +1,9 @@
 // bridge/config/ptp4l_importer.h
 //
-// What import_ptp4l.h does, in the making: this class is its own, in two files.
-// import_ptp4l.cc decides the role and puts values into drafts; import_report.cc says
-// what needs attention and what is left out, and writes the text.
+// What import_ptp4l.h does, in the making: this class is its own, in three files.
+// import_ptp4l.cc decides the role and puts values into drafts, import_server.cc those
+// of a grandmaster; import_report.cc says what needs attention and what is left out,
+// and writes the text.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +43,7 @@ struct Origin {
 };
 
 constexpr int64_t kOurUnit = 2;  // The default of output.shm.unit.
+constexpr int64_t kUnitBesideGpsd = 12;
 constexpr char kRefused[] = "refclockd does not do that";
 
 class Ptp4lImporter {
@@ -60,10 +62,17 @@ class Ptp4lImporter {
   bool IsOn(absl::string_view name, std::optional<size_t> port) const;
   bool IsBoundaryClock() const { return conf_.ports.size() > 1; }
   std::string Source() const;  // Of phc2sys: "eth0", "/dev/ptp0"; or "".
+  std::string Sink() const;    // Likewise.
+  bool FeedsNtp() const;       // phc2sys does.
+  // What phc2sys takes for the better clock of a host that is the master.
+  bool SystemClockLeads() const;
+  bool PhcLeads() const;
 
   // ---- What kind of host this is.
   void FindMasterSigns();
   void ChooseRole();
+  // In the place of a ptp4l that is a grandmaster, or may be.
+  bool Serves() const { return role_ == Role::kGrandmaster || role_ == Role::kAuto; }
   const Ptp4lSetting* NeedsPtp4l() const;
 
   // ---- Into drafts.
@@ -82,6 +91,9 @@ class Ptp4lImporter {
   void PutWire(ImportDraft& into, std::optional<size_t> port);
   void PutDelay(ImportDraft& into, std::optional<size_t> port);
   void PutClock(ImportDraft& into, std::optional<size_t> port);
+  void PutSteering(ImportDraft& into, std::optional<size_t> port);
+  void PutServer();
+  void PutServedClock(std::optional<size_t> port);
   void PutCompanion();
   void PutUtc();
   void PutPin(const Phc2sysOption& option);
@@ -96,6 +108,9 @@ class Ptp4lImporter {
   void Attend(const Ptp4lSetting& setting, std::string what, std::string right);
   void Attend(std::string where, std::string what, std::string right);
   void JudgePhc2sys();
+  void JudgeClientsPhc2sys();
+  void JudgeServersPhc2sys();
+  void JudgeServer(std::optional<size_t> port);
   bool HasInterface(absl::string_view name) const;
   void JudgeSource();
   void JudgeDomains();
@@ -103,12 +118,14 @@ class Ptp4lImporter {
   void LeaveOut();
   const Ptp4lSetting* OverriddenBy(const Ptp4lSetting& setting) const;
   std::string WhyLeftOut(const Ptp4lSetting& setting);
+  const char* WhyNotInRole(const Ptp4lSetting& setting) const;
   std::string WhyLeftOut(const Phc2sysOption& option) const;
 
   // ---- Out.
   Imported NoPtp4lConf() const;
   std::string Write() const;
   std::string Head() const;
+  const char* WhatItIs() const;
   std::string WriteLeftOut() const;
   std::vector<ConfigError> SortedProblems() const;
 
@@ -118,7 +135,6 @@ class Ptp4lImporter {
   Role role_ = Role::kClient;
   std::string role_origin_;
   std::vector<std::string> master_signs_;  // "line 4: clockClass 6"
-  bool is_master_ = false;                 // And no role was asked for.
   ImportDraft file_{false};
   std::vector<ImportDraft> ports_;  // Of several; otherwise empty.
   std::set<const Ptp4lSetting*> taken_, refused_;

@@ -17,6 +17,7 @@ constexpr unsigned kGlobal = 0;
 constexpr unsigned kPort = Ptp4lOption::kOfPort;
 constexpr unsigned k4 = Ptp4lOption::kSince4;
 constexpr unsigned kMatters = Ptp4lOption::kMatters;
+constexpr unsigned kOfMaster = Ptp4lOption::kMattersOfMaster;
 
 constexpr double kIntMin = std::numeric_limits<int>::min();
 constexpr double kIntMax = std::numeric_limits<int>::max();
@@ -27,10 +28,12 @@ constexpr double kHuge = std::numeric_limits<double>::max();
 constexpr const char* kTranslated = nullptr;
 constexpr char kServo[] = "servo: refclockd has its own";
 constexpr char kFilter[] = "filter: refclockd has its own";
-constexpr char kMaster[] = "a master's: refclockd only follows";
+constexpr char kClaim[] = "a master's claim: refclockd as a master earns its own";
+constexpr char kMaster[] = "a master's, no counterpart";
 constexpr char kLog[] = "logging: refclockd has its own";
 constexpr char kFault[] = "faults: refclockd tries again by itself";
 constexpr char kAsWire[] = "no counterpart: what the master sends counts";
+constexpr char kSteps[] = "no counterpart: one step or two is not chosen";
 constexpr char kNoRequest[] = "no counterpart: refclockd requests no intervals";
 constexpr char kGptp[] = "802.1AS: refclockd has no profile for it";
 constexpr char kUnicast[] = "unicast: refclockd is multicast only";
@@ -106,11 +109,11 @@ std::vector<Ptp4lOption> Following() {
       Text("uds_ro_address", "/var/run/ptp4lro", k4, kTranslated),
       Switch("boundary_clock_jbod", "0", kPort, kTranslated),
 
-      Log2("logSyncInterval", "0", kAsWire),
+      Log2("logSyncInterval", "0", kTranslated),
       Log2("operLogSyncInterval", "0", kNoRequest),
       Log2("operLogPdelayReqInterval", "0", kNoRequest),
       Switch("msg_interval_request", "0", kPort, kNoRequest),
-      Switch("twoStepFlag", "1", kGlobal, kAsWire),
+      Switch("twoStepFlag", "1", kGlobal, kSteps),
       Switch("assume_two_step", "0", kMatters, kAsWire),
       Switch("check_fup_sync", "0", kGlobal, kFilter),
       Octet("syncReceiptTimeout", "0", kPort, kAsWire),
@@ -132,15 +135,15 @@ std::vector<Ptp4lOption> Following() {
 
 std::vector<Ptp4lOption> Leading() {
   return {
-      Octet("priority1", "128", kGlobal, kMaster),
-      Octet("priority2", "128", kGlobal, kMaster),
-      Octet("clockClass", "248", kGlobal, kMaster),
-      Octet("clockAccuracy", "0xfe", kGlobal, kMaster),
-      Whole("offsetScaledLogVariance", "0xffff", 0, 65535, kGlobal, kMaster),
-      Whole("timeSource", "0xa0", 0x10, 0xfe, kGlobal, kMaster),
-      Switch("gmCapable", "1", kGlobal, kMaster),
-      Switch("inhibit_announce", "0", kPort, kMaster),
-      Switch("interface_rate_tlv", "0", kPort | k4, kMaster),
+      Octet("priority1", "128", kGlobal, kTranslated),
+      Octet("priority2", "128", kGlobal, kTranslated),
+      Octet("clockClass", "248", kGlobal, kClaim),
+      Octet("clockAccuracy", "0xfe", kGlobal, kClaim),
+      Whole("offsetScaledLogVariance", "0xffff", 0, 65535, kGlobal, kClaim),
+      Whole("timeSource", "0xa0", 0x10, 0xfe, kGlobal, kClaim),
+      Switch("gmCapable", "1", kOfMaster, kMaster),
+      Switch("inhibit_announce", "0", kPort | kOfMaster, kMaster),
+      Switch("interface_rate_tlv", "0", kPort | k4 | kOfMaster, kMaster),
       Word("clock_type", "OC", "OC BC P2P_TC E2E_TC", kMatters, kTransparent),
       Switch("tc_spanning_tree", "0", kGlobal, kTransparent),
   };
@@ -150,15 +153,15 @@ std::vector<Ptp4lOption> OnTheWire() {
   return {
       Whole("transportSpecific", "0", 0, 15, kPort | kMatters, kGptp),
       Switch("ignore_transport_specific", "0", kPort | kMatters, kGptp),
-      Switch("follow_up_info", "0", kPort, kGptp),
-      Switch("path_trace_enabled", "0", kPort, kGptp),
+      Switch("follow_up_info", "0", kPort | kOfMaster, kGptp),
+      Switch("path_trace_enabled", "0", kPort | kOfMaster, kGptp),
       Word("asCapable", "auto", "true auto", kPort, kGptp),
       Whole("allowedLostResponses", "3", 1, 255, kPort | k4, kGptp),
       Whole("neighborPropDelayThresh", "20000000", 0, kIntMax, kPort, kGptp),
       Whole("min_neighbor_prop_delay", "-20000000", kIntMin, -1, kPort, kGptp),
       Whole("unicast_master_table", "0", 0, kIntMax, kPort | kMatters, kUnicast),
       Whole("unicast_req_duration", "3600", 10, kIntMax, kPort, kUnicast),
-      Switch("unicast_listen", "0", kPort, kUnicast),
+      Switch("unicast_listen", "0", kPort | kOfMaster, kUnicast),
       Switch("hybrid_e2e", "0", kPort | kMatters, kUnicast),
       Switch("inhibit_multicast_service", "0", kPort | kMatters, kUnicast),
       Switch("net_sync_monitor", "0", kPort, kUnicast),
@@ -174,7 +177,8 @@ std::vector<Ptp4lOption> OnTheWire() {
       Whole("dscp_event", "0", 0, 63, kGlobal, kPriority),
       Whole("dscp_general", "0", 0, 63, kGlobal, kPriority),
       Whole("socket_priority", "0", 0, 15, kGlobal, kPriority),
-      Word("power_profile.version", "none", "none 2011 2017", kPort | k4, kPower),
+      Word("power_profile.version", "none", "none 2011 2017", kPort | k4 | kOfMaster,
+           kPower),
       Whole("power_profile.2011.grandmasterTimeInaccuracy", "-1", -1, kIntMax,
             kPort | k4, kPower),
       Whole("power_profile.2011.networkTimeInaccuracy", "-1", -1, kIntMax, kPort | k4,

@@ -17,9 +17,10 @@ struct Ptp4lOption {
   enum class Kind { kWhole, kReal, kWord, kText };
   // What an option is beyond its value.
   enum Trait : unsigned {
-    kOfPort = 1,   // May stand in the section of an interface too.
-    kSince4 = 2,   // linuxptp 3.1.1 does not know it.
-    kMatters = 4,  // Left out, it is missed, unless it has its default.
+    kOfPort = 1,           // May stand in the section of an interface too.
+    kSince4 = 2,           // linuxptp 3.1.1 does not know it.
+    kMatters = 4,          // Left out, it is missed, unless it has its default.
+    kMattersOfMaster = 8,  // Likewise, in the file of a master.
   };
 
   const char* name;

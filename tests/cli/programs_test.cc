@@ -63,7 +63,7 @@ TEST(Refclockd, JudgesAConfigurationWithCheck) {
 
 TEST(Refclockd, ExitsWithTwoAfterWrongUse) {
   for (const char* words : {"", "--confg=x", "x", "--config=/nonexistent",
-                            "--interface=a/b", "--interface=lo --role=grandmaster"}) {
+                            "--interface=a/b", "--interface=lo --role=granmaster"}) {
     const Result result = Execute(absl::StrCat("refclockd ", words));
     EXPECT_EQ(result.code, 2) << words;
     EXPECT_NE(result.text, "") << words;
@@ -98,7 +98,7 @@ TEST(Refclockctl, ExitsWithTwoAfterWrongUse) {
   for (const char* words :
        {"", "stauts", "status x", "status --jsn", "shm --unit=218", "shm --unit=x",
         "explain", "explain reason", "import", "import a b", "import /nonexistent",
-        "import --role=auto /dev/null"}) {
+        "import --role=boundary /dev/null"}) {
     EXPECT_EQ(Execute(absl::StrCat("refclockctl ", words)).code, 2) << words;
   }
   EXPECT_THAT(Execute("refclockctl stauts").text, HasSubstr("did you mean status?"));

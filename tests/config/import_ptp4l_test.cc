@@ -274,29 +274,198 @@ TEST(ImportPhc2sys, NamesWhatItDidThatNobodyDoesNow) {
 
 TEST(ImportPhc2sys, MindsTheSecondRUnlessPtp4lIsAClientOnly) {
   EXPECT_THAT(Messages(Import("[eth0]\n", "phc2sys -a -rr -E ntpshm")),
-              ElementsAre(HasSubstr("grandmaster role is not in this version")));
+              ElementsAre(AllOf(HasSubstr("when this host is the master"),
+                                HasSubstr("--role=auto"))));
   EXPECT_THAT(Messages(Import(Client(""), "phc2sys -a -rr -E ntpshm")), IsEmpty());
 }
 
 // ---- Grandmaster.
 
-TEST(ImportGrandmaster, BecomesCommentsUnlessARoleIsAskedFor) {
+// A grandmaster's file, with `lines` in [global].
+std::string Server(absl::string_view lines) {
+  return absl::StrCat("[global]\nclockClass 6\n", lines, "\n[eth0]\n");
+}
+constexpr char kRecipe[] = "phc2sys -a -rr";
+
+TEST(ImportGrandmaster, IsWhatIsMadeOfAFileThatClaimsToBeOne) {
   for (const char* text :
        {"[global]\nclockClass 6\n[eth0]\n", "[global]\npriority1 1\n[eth0]\n",
-        "[eth0]\nmasterOnly 1\n", "[global]\nserverOnly 1\n"}) {
-    const Imported imported = Import(text);
-    EXPECT_FALSE(imported.usable) << text;
-    for (const std::string& line :
-         std::vector<std::string>(absl::StrSplit(imported.toml, '\n'))) {
-      EXPECT_TRUE(line.empty() || line[0] == '#') << line;
-    }
-    EXPECT_THAT(Messages(imported),
-                ElementsAre(AllOf(HasSubstr("this is a grandmaster"),
-                                  HasSubstr("not in this version"))));
+        "[eth0]\nmasterOnly 1\n", "[global]\nserverOnly 1\n[eth0]\n",
+        "[global]\nfree_running 1\n[eth0]\n"}) {
+    const Config config = Good(text, kRecipe);
+    EXPECT_EQ(config.role, Role::kGrandmaster) << text;
+    EXPECT_EQ(config.ptp.interface, "eth0") << text;
+    EXPECT_EQ(config.grandmaster.source, GrandmasterSource::kSystem) << text;
+    EXPECT_EQ(config.phc.mode, PhcMode::kDiscipline) << text;
+    EXPECT_EQ(config.gnss.gpsd, "localhost:2947") << text;
+    EXPECT_THAT(config.output.shm, IsEmpty()) << text;
   }
-  EXPECT_TRUE(
-      Import("[global]\nclockClass 6\n[eth0]\n", std::nullopt, Role::kClient).usable);
+  EXPECT_EQ(Good("[eth0]\n", "phc2sys -s CLOCK_REALTIME -c eth0 -w -q").role,
+            Role::kGrandmaster);
   EXPECT_EQ(Good(Client("clockClass 6\npriority1 1")).role, Role::kClient);
+  EXPECT_EQ(Good(Client("free_running 1"), "phc2sys -a -rr -E ntpshm").role,
+            Role::kClient);
+  EXPECT_EQ(Import("[global]\nclockClass 6\n[eth0]\n", kRecipe, Role::kClient)
+                .toml.find("grandmaster]"),
+            std::string::npos);
+}
+
+TEST(ImportGrandmaster, TranslatesWhatAMasterObeys) {
+  const Config config = Good(
+      Server("domainNumber 24\nnetwork_transport UDPv6\ndelay_mechanism P2P\n"
+             "logMinPdelayReqInterval -2\nlogAnnounceInterval -3\nlogSyncInterval -4\n"
+             "announceReceiptTimeout 4\ntime_stamping hardware\npriority1 10\n"
+             "priority2 11\ningressLatency 320\negressLatency 110\nphc_index 2\n"
+             "leapfile /etc/leaps\nhybrid_e2e 1"),
+      "phc2sys -a -rr -n 24");
+  EXPECT_EQ(config.ptp.domain, 24);
+  EXPECT_EQ(config.ptp.transport, Transport::kUdp6);
+  EXPECT_EQ(config.ptp.delay, DelayChoice::kP2P);
+  EXPECT_EQ(config.ptp.delay_interval, -2);
+  EXPECT_EQ(config.ptp.announce_interval, -3);
+  EXPECT_EQ(config.ptp.sync_interval, -4);
+  EXPECT_EQ(config.ptp.announce_receipt_timeout, 4);
+  EXPECT_EQ(config.ptp.timestamping, Timestamping::kHardware);
+  EXPECT_EQ(config.ptp.priority1, 10);
+  EXPECT_EQ(config.ptp.priority2, 11);
+  EXPECT_EQ(config.ptp.ingress_latency, TimeDelta::FromNanos(320));
+  EXPECT_EQ(config.ptp.egress_latency, TimeDelta::FromNanos(110));
+  EXPECT_EQ(config.phc.device, "/dev/ptp2");
+  EXPECT_EQ(config.utc.leap_file, "/etc/leaps");
+}
+
+TEST(ImportGrandmaster, SaysThatClaimsAreEarnedAndWhatIsAClients) {
+  const Imported imported =
+      Import(Server("clockAccuracy 0x21\ntimeSource 0x20\n"
+                    "offsetScaledLogVariance 0x4E5D\ndelayAsymmetry 5\n"
+                    "clock_class_threshold 7"),
+             kRecipe);
+  EXPECT_THAT(Messages(imported), IsEmpty());
+  EXPECT_TRUE(imported.usable);
+  EXPECT_THAT(
+      imported.toml,
+      AllOf(
+          HasSubstr("#   line 2: clockClass 6: a master's claim: refclockd as a master "
+                    "earns its own\n"),
+          HasSubstr("line 3: clockAccuracy 0x21: a master's claim"),
+          HasSubstr("line 4: timeSource 0x20: a master's claim"),
+          HasSubstr("line 5: offsetScaledLogVariance 0x4E5D: a master's claim"),
+          HasSubstr("line 6: delayAsymmetry 5: a client's"),
+          HasSubstr("line 7: clock_class_threshold 7: a client's")));
+}
+
+TEST(ImportGrandmaster, ServesThePhcWhereTheSystemClockFollowsIt) {
+  const Imported imported = Import(Server(""), "phc2sys -s eth0 -c CLOCK_REALTIME -w");
+  EXPECT_EQ(Loaded(imported).grandmaster.source, GrandmasterSource::kPhc);
+  EXPECT_THAT(Messages(imported), ElementsAre(HasSubstr("keep this phc2sys, or have")));
+  // Software time stamps are of no PHC.
+  const Imported software =
+      Import(Server("time_stamping software"), "phc2sys -s eth0 -w");
+  EXPECT_EQ(Loaded(software).grandmaster.source, GrandmasterSource::kSystem);
+}
+
+TEST(ImportGrandmaster, AsksWhichClockIsServedWhereNothingTells) {
+  for (const auto& phc2sys :
+       {std::optional<std::string>(), std::optional<std::string>("phc2sys -a -r")}) {
+    const Imported imported = Import(Server("free_running 1"), phc2sys);
+    EXPECT_EQ(Loaded(imported).phc.mode, PhcMode::kObserve);
+    EXPECT_THAT(Messages(imported),
+                ElementsAre(AllOf(HasSubstr("which clock is served?"),
+                                  HasSubstr("--phc2sys="), HasSubstr("\"phc\""))));
+  }
+  EXPECT_EQ(Good(Server("time_stamping software")).grandmaster.source,
+            GrandmasterSource::kSystem);
+}
+
+TEST(ImportGrandmaster, FindsInterfaceAndClockAtTheSinkOfPhc2sys) {
+  EXPECT_EQ(Good("[global]\nclockClass 6\n", "phc2sys -s CLOCK_REALTIME -c eth3 -w")
+                .ptp.interface,
+            "eth3");
+  EXPECT_EQ(Good(Server(""), "phc2sys -s CLOCK_REALTIME -c /dev/ptp1").phc.device,
+            "/dev/ptp1");
+  EXPECT_THAT(Messages(Import(Server(""), "phc2sys -s CLOCK_REALTIME -c eth9")),
+              ElementsAre(HasSubstr("steers no clock after another")));
+}
+
+TEST(ImportGrandmaster, TakesTheOffsetOfTheOtherDirection) {
+  const int now = ReleaseLeaps().rows().back().offset;
+  const auto line = [](int offset) {
+    return absl::StrCat("phc2sys -s CLOCK_REALTIME -c eth0 -O ", offset);
+  };
+  EXPECT_EQ(Good(Server(""), line(now)).utc.pin, now);
+  for (const int offset : {0, -now, now - 1}) {
+    const Imported imported = Import(Server(""), line(offset));
+    EXPECT_EQ(Loaded(imported).utc.policy, UtcPolicy::kAgree) << offset;
+    EXPECT_THAT(Messages(imported),
+                ElementsAre(AllOf(HasSubstr("wrong"),
+                                  HasSubstr(absl::StrCat("-O ", now, " would")))))
+        << offset;
+  }
+}
+
+TEST(ImportGrandmaster, HasOnePortOfSeveral) {
+  const Imported imported = Import(
+      "[global]\nclockClass 6\n[eth0]\nnetwork_transport L2\n[eth1]\n"
+      "network_transport UDPv6\n",
+      kRecipe);
+  const Config config = Loaded(imported);
+  EXPECT_EQ(config.ptp.interface, "eth0");
+  EXPECT_EQ(config.ptp.transport, Transport::kL2);
+  EXPECT_THAT(config.ports, IsEmpty());
+  EXPECT_THAT(Messages(imported), ElementsAre(HasSubstr("2 ports; a grandmaster of")));
+  EXPECT_THAT(imported.toml,
+              HasSubstr("line 6: network_transport UDPv6: of a port that is left out"));
+}
+
+TEST(ImportGrandmaster, SaysWhatItsSlavesMayMiss) {
+  for (const char* line :
+       {"unicast_listen 1", "inhibit_announce 1", "gmCapable 0", "follow_up_info 1",
+        "path_trace_enabled 1", "power_profile.version 2011", "transportSpecific 1",
+        "logSyncInterval -8", "logSyncInterval 5"}) {
+    const Imported imported = Import(Server(line), kRecipe);
+    EXPECT_THAT(Messages(imported), ElementsAre(StartsWith("f.conf:3:"))) << line;
+    EXPECT_TRUE(imported.usable) << line;
+  }
+  EXPECT_THAT(Messages(Import(Client("unicast_listen 1\nfollow_up_info 1"))),
+              IsEmpty());
+}
+
+TEST(ImportGrandmaster, ThatIsAskedForOfAClientSaysWhatSpeaksAgainstIt) {
+  const Imported imported = Import(Client(""), kRecipe, Role::kGrandmaster);
+  EXPECT_EQ(Loaded(imported).role, Role::kGrandmaster);
+  EXPECT_THAT(Messages(imported),
+              ElementsAre(AllOf(StartsWith("f.conf:2:"), HasSubstr("only follows"))));
+  EXPECT_THAT(
+      Messages(Import(Server(""), "phc2sys -a -rr -E ntpshm")),
+      ElementsAre(AllOf(HasSubstr("feeds no NTP daemon"), HasSubstr("--role=auto"))));
+}
+
+TEST(ImportAuto, ServesAndFeeds) {
+  const Config config = Good("[eth0]\nlogSyncInterval -1\ndelayAsymmetry 7\n",
+                             "phc2sys -a -rr -E ntpshm -M 14 -R 4", Role::kAuto);
+  EXPECT_EQ(config.role, Role::kAuto);
+  EXPECT_EQ(config.ptp.sync_interval, -1);
+  EXPECT_EQ(config.ptp.delay_asymmetry, TimeDelta::FromNanos(7));
+  EXPECT_EQ(config.grandmaster.source, GrandmasterSource::kSystem);
+  EXPECT_EQ(config.output.shm[0].unit, 14);
+  EXPECT_EQ(config.output.rate, 4);
+  // gpsd has the units below.
+  EXPECT_EQ(Good("[eth0]\n", "phc2sys -s CLOCK_REALTIME -c eth0", Role::kAuto)
+                .output.shm[0]
+                .unit,
+            12);
+}
+
+TEST(ImportAuto, SaysWhatKeepsItFromFollowing) {
+  EXPECT_THAT(
+      Messages(Import("[global]\npriority1 1\n[eth0]\n", "phc2sys -a -rr -E ntpshm",
+                      Role::kAuto)),
+      ElementsAre(AllOf(StartsWith("f.conf:2:"), HasSubstr("before clockClass"))));
+  EXPECT_THAT(Messages(Import("[eth0]\nserverOnly 1\n", "phc2sys -a -rr -E ntpshm",
+                              Role::kAuto)),
+              ElementsAre(AllOf(StartsWith("f.conf:2:"), HasSubstr("never follows"))));
+  EXPECT_THAT(Messages(Import("[eth0]\n", kRecipe, Role::kAuto)),
+              ElementsAre(HasSubstr("it steers the system clock itself")));
 }
 
 // ---- Everything.
@@ -352,7 +521,8 @@ std::vector<std::string> Extremes(const Ptp4lOption& option) {
 TEST(Import, GivesAFileThatIsTakenForEveryOptionAtItsLimits) {
   for (const Ptp4lOption& option : Ptp4lOptions()) {
     for (const std::string& value : Extremes(option)) {
-      for (const Role role : {Role::kClient, Role::kCompanion}) {
+      for (const Role role :
+           {Role::kClient, Role::kCompanion, Role::kGrandmaster, Role::kAuto}) {
         const std::string line = absl::StrCat(option.name, " ", value, "\n");
         const Imported imported =
             Import(absl::StrCat("[global]\n", line, "[eth0]\n"), std::nullopt, role);
@@ -399,7 +569,7 @@ void ExpectGolden(const fs::path& path, const std::string& text) {
 }
 
 TEST(ImportGolden, SaysTheSameOfTheMistakesOfPublishedGuides) {
-  ASSERT_GE(GoldenConfs().size(), 11u);
+  ASSERT_GE(GoldenConfs().size(), 12u);
   for (const fs::path& conf : GoldenConfs()) {
     const Imported imported = ImportGolden(conf, "");
     ExpectGolden(fs::path(conf).replace_extension(".toml"), imported.toml);
@@ -412,16 +582,13 @@ TEST(ImportGolden, SaysTheSameOfTheMistakesOfPublishedGuides) {
 }
 
 TEST(ImportGolden, IsTakenByTheDaemonAsSoonAsItHasAnInterface) {
-  int taken = 0;
+  int masters = 0;
   for (const fs::path& conf : GoldenConfs()) {
     const Imported imported = ImportGolden(conf, "eth0");
-    const bool master =
-        imported.toml.find("# This is a grandmaster") != std::string::npos;
-    EXPECT_EQ(imported.usable, !master) << conf;
-    if (imported.usable) (void)Loaded(imported);
-    taken += imported.usable;
+    EXPECT_TRUE(imported.usable) << conf;
+    masters += Loaded(imported).role == Role::kGrandmaster;
   }
-  EXPECT_GE(taken, 9);
+  EXPECT_EQ(masters, 3);
 }
 
 }  // namespace
