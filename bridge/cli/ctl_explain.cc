@@ -1,5 +1,6 @@
 // refclockctl explain: the tables the daemon is made from.
-#include <algorithm>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -7,9 +8,13 @@
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/nearest.h"
 #include "bridge/config/option_table.h"
+#include "bridge/engine/auto_role.h"
+#include "bridge/engine/clock_class.h"
 #include "bridge/ptp/drop_reason.h"
 #include "bridge/ptp/port_state.h"
 #include "bridge/refclock/withhold_reason.h"
+#include "bridge/source/gnss_watch.h"
+#include "bridge/source/ntp_watch.h"
 
 namespace bridge::ctl {
 namespace {
@@ -28,25 +33,81 @@ std::string Reasons() {
   absl::StrAppend(&out,
                   "\n\nWhy a received message goes no further (counters dropped.*):\n");
   AppendReasons(out, ptp::kDropReasons);
+  absl::StrAppend(&out,
+                  "\n\nHow GNSS is, to a grandmaster that watches gpsd; of what holds, "
+                  "the first\ncounts (\"gnss\" in status):\n");
+  for (const GnssReasonText& text : GnssReasons()) {
+    absl::StrAppend(&out, "\n", text.name, " (", GnssStateName(text.state), ")\n    ",
+                    Wrapped(text.sentence, 4), "\n");
+  }
+  absl::StrAppend(&out,
+                  "\n\nWhether a grandmaster's system clock is disciplined (\"ntp\" in "
+                  "status):\n");
+  AppendReasons(out, NtpReasons());
   return out;
+}
+
+// Each state once, in the order of the table, with what leads out of it. `describe`: of
+// a row, all but its `why`.
+template <typename Row, typename Name, typename Describe>
+void AppendStates(std::string& out, std::span<const Row> table, Name name,
+                  Describe describe) {
+  std::set<decltype(Row::from)> shown;
+  for (const Row& first : table) {
+    if (!shown.insert(first.from).second) continue;
+    absl::StrAppend(&out, "\n", name(first.from), "\n");
+    for (const Row& row : table) {
+      if (row.from != first.from) continue;
+      absl::StrAppend(&out, "  ", describe(row), "\n      ", Wrapped(row.why, 6), "\n");
+    }
+  }
+}
+
+void AppendPort(std::string& out, std::span<const ptp::Transition> table) {
+  AppendStates(out, table, ptp::PortStateName, [](const ptp::Transition& row) {
+    return absl::StrCat(ptp::PortEventName(row.event), " -> ",
+                        ptp::PortStateName(row.to));
+  });
+}
+
+std::string ClassName(ClockStanding standing) {
+  const int alone = ClockClassOf(standing, false);
+  const int may_follow = ClockClassOf(standing, true);
+  return absl::StrCat(
+      "clockClass ", alone,
+      may_follow == alone ? "" : absl::StrCat(" (", may_follow, " with role auto)"));
+}
+
+std::string RoleRow(const RoleTransition& row) {
+  return absl::StrCat("-> ", RoleStateName(row.to),
+                      row.guard > absl::ZeroDuration()
+                          ? absl::StrCat(" after ", absl::FormatDuration(row.guard))
+                          : "");
 }
 
 std::string States() {
   std::string out =
-      "States of the PTP port (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
+      "The PTP port of a client (IEEE 1588-2019, figure 31, slave-only). Samples are\n"
       "published in SLAVE, if the other conditions hold (explain reasons).\n";
-  std::vector<ptp::PortState> shown;
-  for (const ptp::Transition& first : ptp::SlaveTransitions()) {
-    if (std::find(shown.begin(), shown.end(), first.from) != shown.end()) continue;
-    shown.push_back(first.from);
-    absl::StrAppend(&out, "\n", ptp::PortStateName(first.from), "\n");
-    for (const ptp::Transition& row : ptp::SlaveTransitions()) {
-      if (row.from != first.from) continue;
-      absl::StrAppendFormat(&out, "  %s -> %s\n      %s\n",
-                            ptp::PortEventName(row.event), ptp::PortStateName(row.to),
-                            row.why);
-    }
-  }
+  AppendPort(out, ptp::SlaveTransitions());
+  absl::StrAppend(
+      &out,
+      "\n\nThe PTP port of a grandmaster (figure 30). It sends and answers in MASTER. "
+      "Roles\ngrandmaster and auto differ where a better master is heard: PASSIVE, "
+      "or\nUNCALIBRATED, from which a client's port goes on.\n");
+  AppendPort(out, ptp::MasterTransitions());
+  absl::StrAppend(
+      &out,
+      "\n\nWhat a grandmaster claims of its clock (table 4). It begins with "
+      "248; of the rows\nthat hold, the first counts.\n");
+  AppendStates(out, ClockStandingTransitions(), ClassName,
+               [](const ClockStandingTransition& row) {
+                 return absl::StrCat("-> ", ClassName(row.to));
+               });
+  absl::StrAppend(&out,
+                  "\n\nWhat role auto does for its own NTP daemon; of the rows that "
+                  "hold, the first\ncounts. Samples are published in following.\n");
+  AppendStates(out, AutoRoleTransitions(), RoleStateName, RoleRow);
   return out;
 }
 
@@ -61,9 +122,12 @@ struct Topic {
   std::string (*text)();
 };
 constexpr Topic kTopics[] = {
-    {"reasons", "why nothing is published, why messages are dropped; what to do",
+    {"reasons",
+     "why nothing is published, messages are dropped, a clock isn't trusted; what to "
+     "do",
      Reasons},
-    {"states", "the states of the PTP port and what leads from one to another", States},
+    {"states", "of the PTP port, clockClass, role auto: what leads from one to another",
+     States},
     {"options", "every option, its default and what it may be", OptionsText},
     {"example", "a configuration file of defaults, to begin with", ExampleFile},
 };

@@ -1,5 +1,6 @@
 #include "bridge/cli/refclockd_options.h"
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -77,11 +78,13 @@ std::variant<Config, std::vector<ConfigError>> LoadConfiguration(
 std::string RefclockdHelp() {
   return absl::StrCat(
       "refclockd follows a PTP grandmaster and feeds NTP daemons (NTP SHM, chrony "
-      "SOCK).\n"
+      "SOCK),\n"
+      "or is the grandmaster, with the time that an NTP daemon keeps.\n"
       "\n"
       "  refclockd --config=/etc/refclockd.toml\n"
       "  refclockd --interface=eth0\n"
       "  refclockd --role=companion       beside a ptp4l that runs already\n"
+      "  refclockd --interface=eth0 --role=grandmaster --set gnss.gpsd=localhost:2947\n"
       "\n",
       FlagHelp(kFlags),
       "\n"
@@ -93,6 +96,42 @@ std::string RefclockdHelp() {
       OptionHelp());
 }
 
+namespace {
+
+using Line = absl::FunctionRef<void(const char* what, const std::string& value)>;
+
+std::string WireText(const Config& port) {
+  return absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface, " (",
+                      Shown("ptp.transport", port), ", ", Shown("ptp.delay", port),
+                      ", time stamps: ", Shown("ptp.timestamping", port), ")");
+}
+
+void SummariseSource(const Config& port, Line line) {
+  if (port.role != Role::kCompanion) return line("follows", WireText(port));
+  const std::string& socket = port.companion.socket;
+  line("follows", absl::StrCat("the ptp4l ",
+                               socket == "auto" ? "found on this machine"
+                                                : absl::StrCat("at ", socket),
+                               ", looked for in domain ", port.ptp.domain, " first"));
+}
+
+void SummariseGrandmaster(const Config& port, Line line) {
+  const bool system = port.grandmaster.source == GrandmasterSource::kSystem;
+  line("serves", WireText(port));
+  line("with", system ? "the system clock's time"
+                      : "the time of a PHC that another program disciplines");
+  line("priority", absl::StrCat(port.ptp.priority1, ", ", port.ptp.priority2,
+                                " (priority1, priority2)"));
+  line("GNSS", port.gnss.gpsd.empty()
+                   ? "not watched: without gnss.gpsd clockClass stays 248"
+                   : absl::StrCat("watched through gpsd at ", port.gnss.gpsd));
+  line("holdover", absl::StrCat("class 7 for ", Shown("grandmaster.holdover", port),
+                                " or ", Shown("grandmaster.max_holdover_error", port),
+                                " of drift at most"));
+}
+
+}  // namespace
+
 std::string CheckSummary(const RefclockdOptions& options, const Config& config) {
   std::string text = absl::StrCat(
       options.config_file.empty() ? "command line" : options.config_file, ": good\n");
@@ -100,22 +139,16 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
     absl::StrAppendFormat(&text, "  %-9s %s\n", what, value);
   };
   for (const Config& port : PortConfigs(config)) {
-    const auto shown = [&port](absl::string_view key) { return Shown(key, port); };
-    if (port.role == Role::kCompanion) {
-      const std::string& socket = port.companion.socket;
-      line("follows",
-           absl::StrCat(
-               "the ptp4l ",
-               socket == "auto" ? "found on this machine" : absl::StrCat("at ", socket),
-               ", looked for in domain ", port.ptp.domain, " first"));
+    const bool serves = port.role == Role::kGrandmaster || port.role == Role::kAuto;
+    if (serves) SummariseGrandmaster(port, line);
+    if (port.role == Role::kGrandmaster) continue;
+    if (serves) {
+      line("follows", "a better master, while GNSS is lost");
     } else {
-      line("follows",
-           absl::StrCat("PTP domain ", port.ptp.domain, " on ", port.ptp.interface,
-                        " (", shown("ptp.transport"), ", ", shown("ptp.delay"),
-                        ", time stamps: ", shown("ptp.timestamping"), ")"));
+      SummariseSource(port, line);
     }
     line("masters",
-         port.ptp.allowed_masters.empty() ? "any" : shown("ptp.allowed_masters"));
+         port.ptp.allowed_masters.empty() ? "any" : Shown("ptp.allowed_masters", port));
     for (const Config::Shm& shm : port.output.shm) {
       line("feeds", absl::StrFormat("NTP SHM unit %d, mode %04o", shm.unit, shm.mode));
     }
@@ -127,8 +160,10 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
   line("TAI-UTC", absl::StrCat("policy ", shown("utc.policy"),
                                config.utc.pin ? absl::StrCat(" ", *config.utc.pin) : "",
                                ", leap file ", config.utc.leap_file));
-  line("withholds",
-       absl::StrCat("what may be wrong by more than ", shown("output.max_error")));
+  if (config.role != Role::kGrandmaster) {
+    line("withholds",
+         absl::StrCat("what may be wrong by more than ", shown("output.max_error")));
+  }
   line("status", config.status.socket);
   return text;
 }

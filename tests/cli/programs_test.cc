@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -107,8 +108,25 @@ TEST(Refclockctl, ExitsWithTwoAfterWrongUse) {
 TEST(Refclockctl, ExplainsReasonsStatesAndOptions) {
   EXPECT_THAT(Execute("refclockctl explain reasons").text,
               AllOf(HasSubstr("utc-offset-contested"), HasSubstr("other-domain")));
-  EXPECT_THAT(Execute("refclockctl explain states").text, HasSubstr("UNCALIBRATED"));
+  EXPECT_THAT(Execute("refclockctl explain reasons").text,
+              AllOf(HasSubstr("\nno-fix (lost)\n"), HasSubstr("\nabandoned\n")));
+  EXPECT_THAT(Execute("refclockctl explain states").text,
+              AllOf(HasSubstr("UNCALIBRATED"), HasSubstr("-> PRE_MASTER"),
+                    HasSubstr("\nclockClass 52 (187 with role auto)\n"),
+                    HasSubstr("\nfollowing\n"), HasSubstr("-> returning after ")));
   EXPECT_THAT(Execute("refclockctl explain options").text, HasSubstr("ptp.domain = 0"));
+}
+
+TEST(Refclockctl, ExplainsInLinesOfATerminal) {
+  for (const char* topic : {"reasons", "states", "options"}) {
+    const std::string text = Execute(absl::StrCat("refclockctl explain ", topic)).text;
+    std::istringstream lines(text);
+    size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      EXPECT_LE(line.size(), 80u) << line;
+    }
+    EXPECT_GT(count, 90u) << topic;
+  }
 }
 
 TEST(RefclockctlImport, WritesWhatTheDaemonTakesAndSaysWhatIsWrong) {

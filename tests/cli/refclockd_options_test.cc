@@ -11,6 +11,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 absl::StatusOr<RefclockdOptions> Parse(std::vector<std::string> words) {
   return ParseRefclockdOptions(words);
@@ -67,6 +68,39 @@ TEST(RefclockdOptions, SummaryNamesWhatWouldBeFed) {
        {"command line: good", "eth7", "domain 24", "unit 12", "SOCK /run/x.sock"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
+}
+
+std::string Summary(std::vector<std::string> words) {
+  const auto options = Parse(std::move(words));
+  EXPECT_TRUE(options.ok()) << options.status();
+  const auto loaded = LoadConfiguration(*options);
+  const auto* config = std::get_if<Config>(&loaded);
+  EXPECT_NE(config, nullptr);
+  return config ? CheckSummary(*options, *config) : "";
+}
+
+TEST(RefclockdOptions, SummaryNamesWhatAGrandmasterServes) {
+  EXPECT_THAT(
+      Summary({"--interface=eth7", "--role=grandmaster", "--set=ptp.priority1=7",
+               "--set=gnss.gpsd=localhost:2947", "--set=grandmaster.holdover=2h"}),
+      AllOf(HasSubstr("serves    PTP domain 0 on eth7"),
+            HasSubstr("the system clock's"), HasSubstr("priority  7, 128 "),
+            HasSubstr("gpsd at localhost:2947"),
+            HasSubstr("class 7 for 2h or 1us of drift"), Not(HasSubstr("follows")),
+            Not(HasSubstr("feeds")), Not(HasSubstr("withholds"))));
+  EXPECT_THAT(Summary({"--interface=eth7", "--role=auto"}),
+              AllOf(HasSubstr("serves    PTP"), HasSubstr("clockClass stays 248"),
+                    HasSubstr("follows   a better master"), HasSubstr("unit 2"),
+                    HasSubstr("withholds")));
+}
+
+TEST(RefclockdOptions, SummaryOfTheRecipeForServersIsOfAGrandmaster) {
+  const std::string recipe = REFCLOCKD_SOURCE_DIR "/contrib/grandmaster/refclockd.toml";
+  EXPECT_THAT(Summary({"--config=" + recipe}),
+              AllOf(HasSubstr("serves    PTP"), HasSubstr("gpsd at localhost:2947")));
+  EXPECT_THAT(
+      Summary({"--config=" + recipe, "--role=auto", "--set=output.shm.unit=12"}),
+      AllOf(HasSubstr("follows"), HasSubstr("unit 12")));
 }
 
 TEST(RefclockdOptions, SummaryNamesEachPortOfTheExampleOfTwo) {
