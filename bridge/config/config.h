@@ -114,6 +114,12 @@ struct Config {
   } realtime;
 };
 
+// A grandmaster that serves what a PHC shows, which is not ours to steer.
+inline bool ServesPhc(const Config& config) {
+  return (config.role == Role::kGrandmaster || config.role == Role::kAuto) &&
+         config.grandmaster.source == GrandmasterSource::kPhc;
+}
+
 inline constexpr size_t kMostPorts = 8;
 
 // What each port does, as a configuration of one port: at least one, none of which

@@ -257,6 +257,7 @@ void ClientPort::LookAfterHardware(MonoTime now) {
 // Somebody else may steer the PHC too. What is dialled is undone either way, as far as
 // a look now and then can tell.
 void ClientPort::FollowDial(MonoTime now) {
+  if (ServesPhc(config_)) return;  // As it should be.
   const auto dialled = hardware_.phc->ReadFrequency();
   if (!dialled.ok()) return;
   if (dialled_ && dialled->Scaled() == dialled_->Scaled()) return;

@@ -49,7 +49,10 @@ void Observe(Config& config, Hardware& found, Severity severity,
 void DecideMode(Config& config, Hardware& found) {
   const PhcDevice& phc = *found.phc;
   if (config.phc.mode == PhcMode::kObserve) return;
-  if (!phc.writable()) {
+  if (ServesPhc(config)) {
+    Observe(config, found, Severity::kNotice,
+            "another program disciplines it (grandmaster.source)");
+  } else if (!phc.writable()) {
     Observe(config, found, Severity::kWarning, "it may only be read");
   } else if (phc.virtual_clocks() > 0) {
     Observe(config, found, Severity::kWarning,
