@@ -99,7 +99,7 @@ std::string States() {
   absl::StrAppend(
       &out,
       "\n\nWhat a grandmaster claims of its clock (table 4). It begins with "
-      "248; of the rows\nthat hold, the first counts.\n");
+      "248; of the\nrows that hold, the first counts.\n");
   AppendStates(out, ClockStandingTransitions(), ClassName,
                [](const ClockStandingTransition& row) {
                  return absl::StrCat("-> ", ClassName(row.to));

@@ -143,7 +143,7 @@ std::string CheckSummary(const RefclockdOptions& options, const Config& config) 
     if (serves) SummariseGrandmaster(port, line);
     if (port.role == Role::kGrandmaster) continue;
     if (serves) {
-      line("follows", "a better master, while GNSS is lost");
+      line("follows", "another master, once this clock is demoted below it");
     } else {
       SummariseSource(port, line);
     }

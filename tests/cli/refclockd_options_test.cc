@@ -90,7 +90,7 @@ TEST(RefclockdOptions, SummaryNamesWhatAGrandmasterServes) {
             Not(HasSubstr("feeds")), Not(HasSubstr("withholds"))));
   EXPECT_THAT(Summary({"--interface=eth7", "--role=auto"}),
               AllOf(HasSubstr("serves    PTP"), HasSubstr("clockClass stays 248"),
-                    HasSubstr("follows   a better master"), HasSubstr("unit 2"),
+                    HasSubstr("follows   another master"), HasSubstr("unit 2"),
                     HasSubstr("withholds")));
 }
 
