@@ -18,12 +18,17 @@ void Require(bool condition) {
 }
 
 void CheckRules(const bridge::Config& config) {
-  Require(!config.ptp.interface.empty() && config.ptp.interface.size() <= 15);
+  const bool companion = config.role == bridge::Role::kCompanion;
+  const bool grandmaster = config.role == bridge::Role::kGrandmaster;
+  Require(companion || !config.ptp.interface.empty());
+  Require(config.ptp.interface.size() <= 15);
+  Require(config.ptp.sync_interval >= -7 && config.ptp.sync_interval <= 4);
+  Require(config.grandmaster.holdover >= bridge::TimeDelta());
   Require(config.ptp.domain >= 0 && config.ptp.domain <= 255);
   Require(config.utc.pin.has_value() == (config.utc.policy == bridge::UtcPolicy::kPin));
   Require(config.output.max_error > bridge::TimeDelta());
   Require(config.output.rate > 0 && config.output.rate <= 16);
-  Require(!config.output.shm.empty() || !config.output.sock.empty());
+  Require(grandmaster == (config.output.shm.empty() && config.output.sock.empty()));
   for (const auto& shm : config.output.shm) {
     Require(shm.unit >= 0 && shm.unit <= 217);
     Require((shm.mode & 0600) == 0600 && (shm.mode & ~0666) == 0);
@@ -52,7 +57,11 @@ void CheckPorts(const std::vector<bridge::Config>& ports) {
     CheckRules(port);
     CheckText(port);
     Require(port.ports.empty());
-    Require(places.insert({port.ptp.interface, port.ptp.domain}).second);
+    if (port.role == bridge::Role::kGrandmaster || port.role == bridge::Role::kAuto) {
+      Require(ports.size() == 1);
+    }
+    const bool companion = port.role == bridge::Role::kCompanion;
+    Require(companion || places.insert({port.ptp.interface, port.ptp.domain}).second);
     for (const auto& shm : port.output.shm) Require(units.insert(shm.unit).second);
     for (const auto& sock : port.output.sock) Require(paths.insert(sock.path).second);
   }
