@@ -306,8 +306,17 @@ Place Loader::At(size_t octet) const {
 }
 
 Config Loader::Finished() {
+  const bool serves_phc = file_.config.grandmaster.source == GrandmasterSource::kPhc;
+  // Its stamps are needed then, and it has its master.
+  const auto settle = [serves_phc](Config& config) {
+    if (!serves_phc) return;
+    config.ptp.timestamping = Timestamping::kHardware;
+    config.phc.mode = PhcMode::kObserve;
+  };
+  settle(file_.config);
   for (Scope& port : ports_) {
     Config& config = port.config;
+    settle(config);
     file_.config.ports.push_back(
         {std::move(config.ptp), std::move(config.phc), std::move(config.companion),
          std::move(config.output.shm), std::move(config.output.sock)});
@@ -512,9 +521,16 @@ void Loader::CheckGrandmaster() {
     Add(file_.Of("utc.policy"), "a grandmaster has no other to trust",
         "policy = \"agree\" or \"pin\"");
   }
+  if (config.grandmaster.source != GrandmasterSource::kPhc) return;
   const Scope& port = ports_.empty() ? file_ : ports_[0];
-  if (config.grandmaster.source == GrandmasterSource::kPhc &&
-      port.config.ptp.timestamping == Timestamping::kSoftware) {
+  const Scope& mode = port.places.count("phc.mode") ? port : file_;
+  if (mode.places.count("phc.mode") && !mode.Failed("phc.mode") &&
+      mode.config.phc.mode == PhcMode::kDiscipline) {
+    Add(mode.Of("phc.mode"),
+        "mode \"discipline\" of a PHC that is served because another disciplines it",
+        "mode = \"observe\", or leave it out; or source = \"system\" in [grandmaster]");
+  }
+  if (port.config.ptp.timestamping == Timestamping::kSoftware) {
     Add(file_.Of("grandmaster.source"),
         "source \"phc\" with software time stamps, which are of no PHC",
         "timestamping = \"hardware\" or \"auto\" in [ptp], or source = \"system\"");

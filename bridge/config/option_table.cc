@@ -551,7 +551,7 @@ std::vector<Option> PhcOptions() {
       Choice<PhcMode>(
           "phc.mode",
           {{"discipline", PhcMode::kDiscipline}, {"observe", PhcMode::kObserve}},
-          "steer that clock to TAI, or never touch it (nor with source = \"phc\")",
+          "steer that clock to TAI, or never touch it",
           [](Config& c) -> PhcMode& { return c.phc.mode; }),
   };
 }
@@ -827,6 +827,13 @@ std::string Filled(absl::string_view text) {
 
 }  // namespace
 
+constexpr char kRoleNotes[] =
+    R"(  A companion leaves PTP to ptp4l, and never steers its clock, whatever phc.mode
+  is. A grandmaster has one port and feeds no NTP daemon; with role = "auto" it
+  does so while it follows another master. With grandmaster.source = "phc" time
+  stamps are hardware ones, and phc.mode is observe.
+)";
+
 std::string OptionHelp() {
   std::string text;
   for (const Option& option : Options()) {
@@ -860,14 +867,7 @@ std::string OptionHelp() {
         std::pair(Role::kGrandmaster, "grandmaster"), std::pair(Role::kAuto, "auto")}) {
     absl::StrAppend(&text, Filled(absl::StrCat(name, ": ", Useless(role))), "\n");
   }
-  absl::StrAppend(&text,
-                  "  A companion leaves PTP to ptp4l, and never steers its clock, "
-                  "whatever phc.mode\n"
-                  "  is. Nor is a clock steered that grandmaster.source = \"phc\" "
-                  "takes time from. A\n"
-                  "  grandmaster has one port and feeds no NTP daemon; with role = "
-                  "\"auto\" it does\n"
-                  "  so while it follows another master.\n");
+  absl::StrAppend(&text, kRoleNotes);
   return text;
 }
 

@@ -369,14 +369,35 @@ TEST(Grandmaster, ServesAPhcOnlyWithStampsOfIt) {
   constexpr char kPhc[] = "[grandmaster]\nsource = \"phc\"\n[ptp]\ntimestamping = ";
   const std::string head = "role = \"grandmaster\"\n";
   for (const char* stamps : {"\"auto\"", "\"hardware\""}) {
-    Good(absl::StrCat(head, kPhc, stamps), {"ptp.interface=eth0"});
+    const Config config =
+        Good(absl::StrCat(head, kPhc, stamps), {"ptp.interface=eth0"});
+    EXPECT_EQ(config.ptp.timestamping, Timestamping::kHardware) << stamps;
+    EXPECT_EQ(config.phc.mode, PhcMode::kObserve) << stamps;
   }
+  const Config port = PortConfigs(Good(
+      Auto("[grandmaster]\nsource = \"phc\"\n[[port]]\n[[port.output.shm]]\n")))[0];
+  EXPECT_EQ(port.ptp.timestamping, Timestamping::kHardware);
+  EXPECT_EQ(port.phc.mode, PhcMode::kObserve);
   EXPECT_THAT(Errors(absl::StrCat(head, kPhc, "\"software\""), {"ptp.interface=eth0"}),
               ElementsAre(AllOf(StartsWith("f.toml:3:10: source \"phc\" with software"),
                                 HasSubstr("source = \"system\""))));
   EXPECT_THAT(Errors(Grandmaster("[grandmaster]\nsource = \"phc\"\n[[port]]\n"
                                  "timestamping = \"software\"\n")),
               ElementsAre(HasSubstr("source \"phc\" with software")));
+}
+
+TEST(Grandmaster, DoesNotSteerAPhcThatAnotherSteers) {
+  constexpr char kPhc[] = "[grandmaster]\nsource = \"phc\"\n";
+  Good(Grandmaster(absl::StrCat(kPhc, "[phc]\nmode = \"observe\"\n")));
+  for (const char* text : {"[phc]\nmode = \"discipline\"\n",
+                           "[[port]]\n[port.phc]\nmode = \"discipline\"\n"}) {
+    EXPECT_THAT(
+        Errors(Grandmaster(absl::StrCat(kPhc, text))),
+        ElementsAre(AllOf(HasSubstr("mode \"discipline\" of a PHC that is served"),
+                          HasSubstr("mode = \"observe\""))));
+  }
+  EXPECT_EQ(Good(Grandmaster("[phc]\nmode = \"discipline\"\n")).phc.mode,
+            PhcMode::kDiscipline);
 }
 
 TEST(Grandmaster, HasOnePort) {
