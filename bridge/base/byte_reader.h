@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace bridge {
 
@@ -15,11 +16,11 @@ class ByteReader {
  public:
   explicit ByteReader(std::span<const uint8_t> octets) : octets_(octets) {}
 
-  uint8_t U8() { return static_cast<uint8_t>(BigEndian(1)); }
-  uint16_t U16() { return static_cast<uint16_t>(BigEndian(2)); }
-  uint32_t U32() { return static_cast<uint32_t>(BigEndian(4)); }
-  uint64_t U48() { return BigEndian(6); }
-  uint64_t U64() { return BigEndian(8); }
+  uint8_t U8() { return static_cast<uint8_t>(BigEndian<1>()); }
+  uint16_t U16() { return static_cast<uint16_t>(BigEndian<2>()); }
+  uint32_t U32() { return static_cast<uint32_t>(BigEndian<4>()); }
+  uint64_t U48() { return BigEndian<6>(); }
+  uint64_t U64() { return BigEndian<8>(); }
   int8_t I8() { return static_cast<int8_t>(U8()); }
   int16_t I16() { return static_cast<int16_t>(U16()); }
   int64_t I64() { return static_cast<int64_t>(U64()); }
@@ -43,10 +44,16 @@ class ByteReader {
   bool ok() const { return ok_; }
 
  private:
-  uint64_t BigEndian(size_t width) {
-    uint64_t value = 0;
-    for (uint8_t octet : Bytes(width)) value = value << 8 | octet;
-    return value;
+  template <size_t kWidth>
+  uint64_t BigEndian() {
+    const auto taken = Bytes(kWidth);
+    if (taken.empty()) return 0;
+    return Join(taken.data(), std::make_index_sequence<kWidth>());
+  }
+  // Written out, compilers make one load of it.
+  template <size_t... kIndex>
+  static uint64_t Join(const uint8_t* octets, std::index_sequence<kIndex...>) {
+    return (... | (uint64_t{octets[kIndex]} << 8 * (sizeof...(kIndex) - 1 - kIndex)));
   }
 
   std::span<const uint8_t> octets_;

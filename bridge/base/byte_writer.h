@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace bridge {
 
@@ -15,20 +16,22 @@ class ByteWriter {
  public:
   explicit ByteWriter(std::span<uint8_t> buffer) : buffer_(buffer) {}
 
-  void U8(uint8_t v) { BigEndian(v, 1); }
-  void U16(uint16_t v) { BigEndian(v, 2); }
-  void U32(uint32_t v) { BigEndian(v, 4); }
-  void U48(uint64_t v) { BigEndian(v, 6); }
-  void U64(uint64_t v) { BigEndian(v, 8); }
+  void U8(uint8_t v) { BigEndian<1>(v); }
+  void U16(uint16_t v) { BigEndian<2>(v); }
+  void U32(uint32_t v) { BigEndian<4>(v); }
+  void U48(uint64_t v) { BigEndian<6>(v); }
+  void U64(uint64_t v) { BigEndian<8>(v); }
   void I8(int8_t v) { U8(static_cast<uint8_t>(v)); }
   void I16(int16_t v) { U16(static_cast<uint16_t>(v)); }
   void I64(int64_t v) { U64(static_cast<uint64_t>(v)); }
 
   void Zeros(size_t count) {
-    while (count-- > 0) U8(0);
+    const auto room = Take(count);
+    std::fill(room.begin(), room.end(), uint8_t{0});
   }
   void Bytes(std::span<const uint8_t> octets) {
-    for (uint8_t octet : octets) U8(octet);
+    const auto room = Take(octets.size());
+    std::copy_n(octets.begin(), room.size(), room.begin());
   }
 
   std::span<const uint8_t> written() const { return buffer_.first(position_); }
@@ -36,14 +39,27 @@ class ByteWriter {
   bool ok() const { return ok_; }
 
  private:
-  void BigEndian(uint64_t value, size_t width) {
-    if (width > buffer_.size() - position_) {
+  // Room for so many octets, or none where there is not enough.
+  std::span<uint8_t> Take(size_t count) {
+    if (count > buffer_.size() - position_) {
       ok_ = false;
-      return;
+      return {};
     }
-    for (size_t i = width; i-- > 0;) {
-      buffer_[position_++] = static_cast<uint8_t>(value >> (8 * i));
-    }
+    const auto room = buffer_.subspan(position_, count);
+    position_ += count;
+    return room;
+  }
+  template <size_t kWidth>
+  void BigEndian(uint64_t value) {
+    const auto room = Take(kWidth);
+    if (!room.empty()) Spread(value, room.data(), std::make_index_sequence<kWidth>());
+  }
+  // Written out, compilers make one store of it.
+  template <size_t... kIndex>
+  static void Spread(uint64_t value, uint8_t* octets, std::index_sequence<kIndex...>) {
+    ((octets[kIndex] =
+          static_cast<uint8_t>(value >> 8 * (sizeof...(kIndex) - 1 - kIndex))),
+     ...);
   }
 
   std::span<uint8_t> buffer_;

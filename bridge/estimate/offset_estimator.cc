@@ -56,8 +56,8 @@ double RateVariance(double ns_per_second) {
 
 // Of any size: PTP seconds have 48 bits, and a master may say what it wants.
 TimeDelta ToTimeDelta(double ns) {
-  return TimeDelta::FromScaledNanos(
-      absl::int128(std::clamp(std::round(ns * 0x1p16), -0x1p120, 0x1p120)));
+  return TimeDelta::FromScaledDouble(
+      std::clamp(std::round(ns * 0x1p16), -0x1p120, 0x1p120));
 }
 
 double NoisePrior(StampKind stamps) {

@@ -14,14 +14,13 @@ namespace bridge {
 class WindowWatch {
  public:
   // Remembers it, and whether it is over twice the median of the latest, itself
-  // included.
+  // included: whether more than half of them are less than half of it.
   bool IsWide(TimeDelta window) {
     windows_[seen_++ % kWindows] = window;
-    std::array<TimeDelta, kWindows> sorted = windows_;
-    const auto seen = static_cast<ptrdiff_t>(std::min(seen_, kWindows));
-    const auto median = sorted.begin() + seen / 2;
-    std::nth_element(sorted.begin(), median, sorted.begin() + seen);
-    return window > *median + *median;
+    const size_t seen = std::min(seen_, kWindows);
+    size_t shorter = 0;
+    for (size_t i = 0; i < seen; ++i) shorter += windows_[i] + windows_[i] < window;
+    return shorter > seen / 2;
   }
 
  private:

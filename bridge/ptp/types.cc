@@ -61,6 +61,8 @@ std::string PortIdentity::ToString() const {
 }
 
 absl::Duration LogInterval::ToDuration() const {
+  if (value >= 0 && value <= 22) return absl::Seconds(int64_t{1} << value);
+  if (value < 0 && value >= -9) return absl::Nanoseconds(1'000'000'000 >> -value);
   return absl::Seconds(std::ldexp(1.0, value));
 }
 

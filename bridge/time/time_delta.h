@@ -37,7 +37,14 @@ class TimeDelta {
   // Rounds to the nearest 2^-16 ns; |ns| < 2^62.
   static TimeDelta FromNanosDouble(double ns) {
     const double scaled = ns * 65536.0;
-    return TimeDelta(absl::int128(scaled < 0 ? scaled - 0.5 : scaled + 0.5));
+    return FromScaledDouble(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+  }
+  // Of 2^-16 ns, |scaled| < 2^127; rounds toward zero.
+  static TimeDelta FromScaledDouble(double scaled) {
+    // Nearly all fit in 64 bits, whose conversion is one instruction.
+    const bool fits = scaled > -0x1p63 && scaled < 0x1p63;
+    return TimeDelta(fits ? absl::int128(static_cast<int64_t>(scaled))
+                          : absl::int128(scaled));
   }
 
   constexpr absl::int128 scaled_nanos() const { return scaled_; }
@@ -45,8 +52,7 @@ class TimeDelta {
   // one rounding in this project.
   int64_t Nanos() const;
   double NanosDouble() const {
-    // Nearly all fit in 64 bits, whose conversion is one instruction.
-    const auto low = static_cast<int64_t>(scaled_);
+    const auto low = static_cast<int64_t>(scaled_);  // As above.
     const double scaled =
         scaled_ == low ? static_cast<double>(low) : static_cast<double>(scaled_);
     return scaled / 65536.0;
