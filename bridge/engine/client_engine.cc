@@ -17,7 +17,6 @@ constexpr int kRefusalsToGiveUp = 3;
 constexpr absl::Duration kReadingInterval = absl::Milliseconds(1'250);
 constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 constexpr absl::Duration kSteeringInterval = absl::Milliseconds(900);
-constexpr int kFreshMap = 2;  // Measurements; a companion's samples between them.
 
 OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
   return {.stamps = StampsOf(ptp),
@@ -297,7 +296,9 @@ std::optional<MonoTime> ClientEngine::NextBetween() const {
   if (!companion_ || !publishing_ || !companion_->last_good_sync()) return std::nullopt;
   const absl::Duration measuring = companion_->sync_interval();
   if (output_interval_ >= measuring) return std::nullopt;
-  const MonoTime fresh = *companion_->last_good_sync() + kFreshMap * measuring;
+  // So long a map is fresh: two measurements.
+  const TimeDelta half = ToTimeDelta(measuring);
+  const MonoTime fresh = *companion_->last_good_sync() + half + half;
   return next_between_ <= fresh ? std::optional(next_between_) : std::nullopt;
 }
 
@@ -383,7 +384,7 @@ void ClientEngine::AfterManagement(const ptp::PortActions& said, bool answered,
                          return std::holds_alternative<ptp::ParentChanged>(action);
                        });
   Absorb(said, now, out);
-  RenewAnnounce();
+  if (companion_->TakeParentRenewed()) RenewAnnounce();
   if (changed) Consider(now, out);
   if (companion_->wants_reading()) AskForReading(now, out);
 }
@@ -447,20 +448,21 @@ SourceView ClientEngine::View(MonoTime now) {
   view.interface_up = link_up_;
   view.source_answers = source_->answers();
   view.tracking = source_->parent().has_value();
-  if (source_->state() == ptp::PortState::kSlave) view.map = estimator.Map();
+  const auto map = estimator.Map();
+  if (source_->state() == ptp::PortState::kSlave) view.map = map;
   view.suspicious = estimator.suspicious();
   view.sync_age = source_->last_good_sync() && syncs_to_resume_ == 0
                       ? ToDuration(now - *source_->last_good_sync())
                       : absl::InfiniteDuration();
   view.sync_age_limit = SyncAgeLimit(source_->sync_interval());
-  if (const auto tai = TaiAtLastReading()) {
+  if (const auto tai = TaiAtLastReading(map)) {
     // Half a minute more or less: it is about years.
     view.epoch_sane = IsSaneEpoch(UtcTime() + tai->SinceEpoch());
   }
 
   const auto news = source_->parent_news();
-  const absl::Duration settle = std::max(
-      absl::Seconds(2), 2 * (news ? news->announce_interval : absl::Seconds(1)));
+  const absl::Duration announces = news ? news->announce_interval : absl::Seconds(1);
+  const absl::Duration settle = std::max(absl::Seconds(2), announces + announces);
   view.utc_settled = utc_.Update(
       witnesses_.authority().verdict() != UtcVerdict::kContested, settle, now);
   if (const auto& parent = source_->parent()) {
@@ -489,7 +491,7 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
           now, out);
     }
   }
-  if (!companion_) return;
+  if (!companion_ || !companion_->has_actions()) return;
   for (CompanionAction& action : companion_->TakeActions()) {
     if (auto* send = std::get_if<SendManagement>(&action)) {
       out.push_back(std::move(*send));
@@ -525,7 +527,11 @@ void ClientEngine::RenewAnnounce() {
 }
 
 std::optional<TaiTime> ClientEngine::TaiAtLastReading() const {
-  const auto map = source_->estimator().Map();
+  return TaiAtLastReading(source_->estimator().Map());
+}
+
+std::optional<TaiTime> ClientEngine::TaiAtLastReading(
+    const std::optional<ClockMap<Local, Tai>>& map) const {
   if (!map || !last_reading_) return std::nullopt;
   return map->Map(last_reading_->local, map->era());
 }

@@ -90,6 +90,8 @@ class ClientEngine final : public Engine {
   void RenewAnnounce();
   void CountSync(std::optional<MonoTime> previous, MonoTime now);
   std::optional<TaiTime> TaiAtLastReading() const;
+  std::optional<TaiTime> TaiAtLastReading(
+      const std::optional<ClockMap<Local, Tai>>& map) const;
   void KeepReading(const CrossTimestamp<Local>& reading, MonoTime now);
   void AskForReading(MonoTime now, Actions& out);
   void OnPhcStepped(MonoTime now, Actions& out);

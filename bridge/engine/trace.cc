@@ -613,7 +613,7 @@ void Fields(Out& io, const WriteLog& log) {
   io.Text(log.line.text);
 }
 
-void Fields(Out& io, const SendManagement& send) { io.Octets(send.octets); }
+void Fields(Out& io, const SendManagement& send) { io.Octets(send.octets()); }
 void Fields(Out& io, const UseClock& use) {
   io.Word(use.stamps, kStamps);
   use.phc_index ? io.Number(*use.phc_index) : io.Octets({});

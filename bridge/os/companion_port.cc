@@ -137,7 +137,7 @@ void CompanionPort::LoseSocket(MonoTime now) {
 
 void CompanionPort::Ask(const SendManagement& question, MonoTime now) {
   if (!client_.open()) return;
-  const absl::Status sent = client_.Send(question.octets);
+  const absl::Status sent = client_.Send(question.octets());
   if (sent.ok()) return;
   if (absl::IsUnavailable(sent)) return LoseSocket(now);
   Warn(std::string(sent.message()), now);

@@ -3,14 +3,18 @@
 // What a companion asks its executor for, beyond what any engine does.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
 #include "bridge/base/log.h"
 #include "bridge/estimate/offset_estimator.h"
+#include "bridge/ptp/management.h"
 
 namespace bridge {
 
@@ -21,7 +25,9 @@ enum class ManagementSocket { kClosed, kReadOnly, kReadWrite };
 // Send this datagram to ptp4l's management socket. What comes back goes to
 // OnManagement; a socket that is gone to OnManagementSocket.
 struct SendManagement {
-  absl::InlinedVector<uint8_t, 128> octets;
+  std::array<uint8_t, ptp::kMaxManagement> buffer;
+  size_t size;
+  std::span<const uint8_t> octets() const { return std::span(buffer).first(size); }
 };
 
 // The clock that ptp4l's stamps are of. From now on the answer to ReadCrossTimestamp

@@ -180,15 +180,16 @@ void CompanionSource::Send(ptp::ManagementAction action,
                            const ptp::ManagementData& data) {
   sequence_ = sequence_.Next();
   if (Asked* asked = AskedOf(ptp::IdOf(data))) asked->sequence = sequence_;
-  std::array<uint8_t, ptp::kMaxManagement> buffer;
-  const auto octets = ptp::SerializeManagement({.sdo = {.major = place_.sdo},
-                                                .domain = place_.domain,
-                                                .source = settings_.identity,
-                                                .sequence = sequence_,
-                                                .action = action,
-                                                .data = data},
-                                               buffer);
-  actions_.push_back(SendManagement{{octets.begin(), octets.end()}});
+  SendManagement send;
+  send.size = ptp::SerializeManagement({.sdo = {.major = place_.sdo},
+                                        .domain = place_.domain,
+                                        .source = settings_.identity,
+                                        .sequence = sequence_,
+                                        .action = action,
+                                        .data = data},
+                                       send.buffer)
+                  .size();
+  actions_.push_back(send);
 }
 
 void CompanionSource::Ask(ManagementId id) {
@@ -373,6 +374,7 @@ void CompanionSource::OnDatagram(std::span<const uint8_t> octets, MonoTime now,
                  std::get_if<ptp::TimePropertiesDataSet>(&message.data)) {
     properties_ = *time;
     properties_heard_ = now;
+    parent_renewed_ = true;
   } else if (const auto* own = std::get_if<ptp::GrandmasterSettingsNp>(&message.data)) {
     On(*own);
   } else if (const auto* status = std::get_if<ptp::TimeStatusNp>(&message.data)) {
@@ -385,6 +387,7 @@ void CompanionSource::On(const ptp::PortDataSet& set, MonoTime now,
                          ptp::PortActions& out) {
   Port* port = PortOf(set.port);
   if (port == nullptr) return out.push_back(ptp::Dropped{DropReason::kOtherClock});
+  parent_renewed_ = true;
   const PortState followed = state();
   const PortState before = std::exchange(port->set, set).state;
   if (before == set.state) return;

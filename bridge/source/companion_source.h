@@ -69,7 +69,10 @@ class CompanionSource final : public TimeSource {
 
   // A measurement waits for a reading of the clocks.
   bool wants_reading() const { return pending_ && pending_->delay; }
+  bool has_actions() const { return !actions_.empty(); }
   CompanionActions TakeActions() { return std::exchange(actions_, {}); }
+  // Whether a reply came that parent_news() depends on, once.
+  bool TakeParentRenewed() { return std::exchange(parent_renewed_, false); }
 
   // The clock that stamps are of; nothing until known.
   const std::optional<UseClock>& clock() const { return clock_; }
@@ -188,6 +191,7 @@ class CompanionSource final : public TimeSource {
   std::optional<ptp::CurrentDataSet> current_;
   std::optional<ptp::TimePropertiesDataSet> properties_;
   MonoTime properties_heard_;
+  bool parent_renewed_ = false;
   std::optional<ptp::GrandmasterSettingsNp> own_settings_;
   std::optional<ptp::TimeStatusNp> status_;
   std::optional<ptp::ParentInfo> parent_;

@@ -156,7 +156,7 @@ TEST(TraceGrammar, EveryDecisionIsALineTheReaderKnows) {
        Publish{1, sample}},
       {"  withdraw 0", Withdraw{0}},
       {"  log warning two\\x0alines", WriteLog{{Severity::kWarning, "two\nlines"}}},
-      {"  manage 0d02", SendManagement{{0x0d, 0x02}}},
+      {"  manage 0d02", SendManagement{{0x0d, 0x02}, 2}},
       {"  use hardware 3 eth0", UseClock{StampKind::kHardware, "eth0", 3}},
   };
   ASSERT_EQ(lines.size(), std::variant_size_v<Action>);

@@ -479,7 +479,7 @@ TEST(CompanionSource, UnsubscribesWhenItStops) {
   bench.source->Stop(bench.now);
   bench.RunFor(absl::ZeroDuration());
   for (const auto& action : bench.source->TakeActions()) {
-    (void)bench.ptp4l.Answer(std::get<SendManagement>(action).octets);
+    (void)bench.ptp4l.Answer(std::get<SendManagement>(action).octets());
   }
   EXPECT_FALSE(bench.ptp4l.subscribed());
 }
