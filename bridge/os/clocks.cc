@@ -3,6 +3,7 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "bridge/base/status_macros.h"
@@ -10,6 +11,8 @@
 
 namespace bridge::os {
 namespace {
+
+constexpr TimeDelta kNanosecond = TimeDelta::FromNanos(1);
 
 int64_t Nanos(const timespec& t) {
   return static_cast<int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
@@ -47,12 +50,14 @@ RawTime RawNow() {
   return RawTime::FromNanos(Nanos(now));
 }
 
-CrossTimestamp<Raw> ReadPair() {
+CrossTimestamp<Raw> PairReader::Read() {
   CrossTimestamp<Raw> best = ReadPairOnce();
-  for (int i = 1; i < 3; ++i) {
+  for (int i = 1; i < 3 && (!usual_ || best.window > *usual_); ++i) {
     const CrossTimestamp<Raw> pair = ReadPairOnce();
     if (pair.window < best.window) best = pair;
   }
+  // Grows slowly, in case that clocks now take longer to read.
+  usual_ = std::min(best.window, usual_.value_or(best.window) + kNanosecond);
   return best;
 }
 

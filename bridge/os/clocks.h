@@ -20,10 +20,17 @@ MonoTime MonoNow();
 // CLOCK_MONOTONIC_RAW.
 RawTime RawNow();
 
-// CLOCK_REALTIME between two readings of CLOCK_MONOTONIC_RAW; the narrowest of
-// three, so one interrupt does not spoil the pair. No system call where the vDSO
-// serves both clocks.
-CrossTimestamp<Raw> ReadPair();
+// CLOCK_REALTIME between two readings of CLOCK_MONOTONIC_RAW. No system call where the
+// vDSO serves both clocks.
+class PairReader {
+ public:
+  // The narrowest of three, so one interrupt does not spoil the pair; the first that is
+  // as narrow as pairs have been of late spares the others.
+  CrossTimestamp<Raw> Read();
+
+ private:
+  std::optional<TimeDelta> usual_;  // As narrow as they have been.
+};
 
 absl::StatusOr<KernelClock> ReadKernelClock();
 

@@ -1,5 +1,7 @@
 #include "bridge/os/port.h"
 
+#include <utility>
+
 #include "bridge/base/status_macros.h"
 #include "bridge/os/clocks.h"
 
@@ -51,8 +53,13 @@ void Port::Warn(std::string text, MonoTime now) {
   log_.Write({Severity::kWarning, std::move(text)});
 }
 
+std::optional<MonoTime> Port::Deadline() {
+  if (!std::exchange(deadline_known_, true)) deadline_ = engine_->Deadline();
+  return deadline_;
+}
+
 void Port::AfterTurn(MonoTime now) {
-  const auto deadline = engine_->Deadline();
+  const auto deadline = Deadline();
   if (!deadline || now < *deadline) return;
   engine_->OnTime(now, actions_);
   CarryOut(now);
@@ -83,6 +90,7 @@ void Port::OnResume(MonoTime now) {
 }
 
 void Port::CarryOut(MonoTime now) {
+  deadline_known_ = false;
   bool fed = false;
   // Actions that follow from answers are appended while we walk, so each is taken out
   // before it is carried out.

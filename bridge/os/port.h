@@ -19,6 +19,7 @@
 #include "bridge/config/config.h"
 #include "bridge/engine/engine.h"
 #include "bridge/engine/trace.h"
+#include "bridge/os/clocks.h"
 #include "bridge/os/fed_marker.h"
 #include "bridge/os/log_writer.h"
 #include "bridge/os/phc_device.h"
@@ -52,7 +53,7 @@ class Port {
   virtual void AppendPollFds(std::vector<pollfd>& polled) = 0;
   virtual void OnPolled(const std::vector<pollfd>& polled, MonoTime now) = 0;
   virtual void AfterTurn(MonoTime now);
-  std::optional<MonoTime> Deadline() const { return engine_->Deadline(); }
+  std::optional<MonoTime> Deadline();
 
   // ---- What the loop knows and tells every port.
   virtual void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now);
@@ -84,6 +85,7 @@ class Port {
   virtual void Use(const UseClock&, MonoTime) {}
   virtual ClockReading ReadClocks(MonoTime now) = 0;
 
+  CrossTimestamp<Raw> ReadPair() { return pair_reader_.Read(); }
   static void DescribePhc(const PhcDevice& phc, StatusReport::Phc& report);
 
   const Config config_;
@@ -97,6 +99,10 @@ class Port {
 
   const PortSurroundings surroundings_;
   bool fed_before_ = false;
+  // The engine's; CarryOut(), which follows each of its inputs, forgets it.
+  std::optional<MonoTime> deadline_;
+  bool deadline_known_ = false;
+  PairReader pair_reader_;
   LogLimit error_log_{5};
   std::vector<std::unique_ptr<ShmSink>> shm_;
   std::vector<std::unique_ptr<SockSink>> sock_;
