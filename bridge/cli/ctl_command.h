@@ -24,6 +24,7 @@ int Explain(Words words);
 int Import(Words words);
 int Simulate(Words words);
 int Replay(Words words);
+int Latency(Words words);
 
 // "refclockctl: message" on stderr; returns `code`.
 int Complain(int code, absl::string_view message);

@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"simulate", "play a scenario of the simulation, judged against the truth",
      Simulate},
     {"replay", "play what refclockd recorded (--record) again, and compare", Replay},
+    {"latency", "where PTP messages' time goes between NIC and program", Latency},
 };
 
 std::string Usage() {
