@@ -32,6 +32,10 @@ int Complain(int code, absl::string_view message);
 // `text` in lines of at most 78 characters, each after `indent` spaces but the first.
 std::string Wrapped(absl::string_view text, size_t indent);
 
+// `text` of somebody else, for a terminal: what is no UTF-8 or a control character
+// becomes '?'.
+std::string Printable(absl::string_view text);
+
 // "-1.23 us": three significant digits or more, with a unit that suits.
 std::string Nanoseconds(double ns);
 

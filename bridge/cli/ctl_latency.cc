@@ -42,7 +42,7 @@ absl::StatusOr<LatencyReport> Load(const std::string& path) {
   auto report = ReadLatency(*text);
   if (report.ok()) return report;
   return absl::Status(report.status().code(),
-                      absl::StrCat(path, " ", report.status().message()));
+                      absl::StrCat(path, ": ", report.status().message()));
 }
 
 bool Write(const std::string& path, const std::string& text) {
@@ -70,10 +70,11 @@ int Compare(const std::vector<std::string>& files, const LatencyView& view) {
   const auto after = Load(files[1]);
   if (!after.ok()) return Complain(kWrongUse, after.status().message());
   const NamedLatency both[] = {{files[0], &*before}, {files[1], &*after}};
-  const LatencyComparison comparison = CompareLatency(both[0], both[1], view.style);
-  absl::PrintF("%s", view.json ? comparison.json + "\n" : comparison.text);
+  const auto comparison = CompareLatency(both[0], both[1], view.style);
+  if (!comparison.ok()) return Complain(kWrongUse, comparison.status().message());
+  absl::PrintF("%s", view.json ? comparison->json + "\n" : comparison->text);
   if (view.plot && WritePlot(*view.plot, both) != kGood) return kBad;
-  return comparison.worse ? kBad : kGood;
+  return comparison->worse ? kBad : kGood;
 }
 
 }  // namespace

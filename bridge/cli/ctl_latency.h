@@ -71,7 +71,9 @@ struct LatencyComparison {
   std::string json;
   bool worse = false;  // At least one difference that counts is for the worse.
 };
-LatencyComparison CompareLatency(const NamedLatency& before, const NamedLatency& after,
-                                 const LatencyStyle& style);
+// An error when they have no stage in common.
+absl::StatusOr<LatencyComparison> CompareLatency(const NamedLatency& before,
+                                                 const NamedLatency& after,
+                                                 const LatencyStyle& style);
 
 }  // namespace bridge::ctl

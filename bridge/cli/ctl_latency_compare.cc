@@ -3,7 +3,6 @@
 #include <cmath>
 #include <set>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -143,12 +142,11 @@ std::string Remarks(const LatencyReport& before, const LatencyReport& after) {
   const auto differ = [&out](const char* what, const std::string& a,
                              const std::string& b) {
     if (a == b) return;
-    absl::StrAppend(
-        &out,
-        Wrapped(absl::StrCat("Mind: ", what, ", ", absl::Utf8SafeCEscape(a),
-                             " before and ", absl::Utf8SafeCEscape(b), " after."),
-                2),
-        "\n");
+    absl::StrAppend(&out,
+                    Wrapped(absl::StrCat("Mind: ", what, ", ", Printable(a),
+                                         " before and ", Printable(b), " after."),
+                            2),
+                    "\n");
   };
   differ("they are not of the same interface", before.interface, after.interface);
   differ("they were not measured by the same means", before.tier, after.tier);
@@ -171,11 +169,10 @@ std::string Text(const NamedLatency& before, const NamedLatency& after,
                  const std::vector<Pair>& pairs) {
   std::string out;
   for (const NamedLatency& one : {before, after}) {
-    absl::StrAppendFormat(
-        &out, "%-8s%s: %s at %s, %s\n",
-        one.report == before.report ? "before" : "after",
-        absl::Utf8SafeCEscape(one.name), absl::Utf8SafeCEscape(one.report->interface),
-        absl::Utf8SafeCEscape(one.report->tier), LatencyExtent(*one.report));
+    absl::StrAppendFormat(&out, "%-8s%s: %s at %s, %s\n",
+                          one.report == before.report ? "before" : "after",
+                          Printable(one.name), Printable(one.report->interface),
+                          Printable(one.report->tier), LatencyExtent(*one.report));
   }
   absl::StrAppendFormat(&out, "\n%-25s%-6s%10s%10s%9s\n", "stage", "figure", "before",
                         "after", "ratio");
@@ -256,9 +253,15 @@ LatencyVerdict Judge(const LatencySummary& before, const LatencySummary& after,
   return open ? LatencyVerdict::kTooFew : LatencyVerdict::kUndecided;
 }
 
-LatencyComparison CompareLatency(const NamedLatency& before, const NamedLatency& after,
-                                 const LatencyStyle& style) {
+absl::StatusOr<LatencyComparison> CompareLatency(const NamedLatency& before,
+                                                 const NamedLatency& after,
+                                                 const LatencyStyle& style) {
   const std::vector<Pair> pairs = Pairs(*before.report, *after.report, style.detail);
+  if (pairs.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Printable(before.name), " and ", Printable(after.name),
+                     " have no stage in common; nothing can be compared"));
+  }
   const auto is_worse = [](const Change& change) {
     return change.verdict == LatencyVerdict::kWorse;
   };
@@ -266,7 +269,7 @@ LatencyComparison CompareLatency(const NamedLatency& before, const NamedLatency&
     const std::vector<Change> changes = ChangesOf(pair);
     return std::any_of(changes.begin(), changes.end(), is_worse);
   });
-  return {Text(before, after, pairs), Json(pairs, worse), worse};
+  return LatencyComparison{Text(before, after, pairs), Json(pairs, worse), worse};
 }
 
 }  // namespace bridge::ctl

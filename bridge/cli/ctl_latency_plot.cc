@@ -279,10 +279,11 @@ class Plot {
     y_ -= 10;
     std::string svg = Text(
         20, y_, "start", kFaint,
-        two() ? "Equal areas are equal parts of the messages; grey is before. Bar: "
-                "median, dashed: 99 %, ring: maximum."
-              : "Each row up to its own greatest height. Bar: median, dashed: 99 %, "
-                "ring: maximum.");
+        body_.empty() ? "No PTP message has been measured yet."
+        : two() ? "Equal areas are equal parts of the messages; grey is before. Bar: "
+                  "median, dashed: 99 %, ring: maximum."
+                : "Each row up to its own greatest height. Bar: median, dashed: 99 %, "
+                  "ring: maximum.");
     if (last().clock_error_ns) {
       absl::StrAppend(&svg, Text(20, y_ += kLine, "start", kFaint,
                                  absl::StrCat("What begins at the NIC is right within ",

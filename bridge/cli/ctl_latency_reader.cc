@@ -5,9 +5,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bridge/cli/ctl_command.h"
 #include "bridge/cli/ctl_latency.h"
 
 namespace bridge::ctl {
@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kLongest = LatencyHistogram::kLongest + 1;
+constexpr int64_t kLongest = LatencyHistogram::kLongest + 1;  // The end of a bucket.
 constexpr uint64_t kMostCounted = std::numeric_limits<int64_t>::max();
 
 // At most 40 characters of what is there instead.
@@ -334,8 +334,7 @@ absl::StatusOr<LatencyReport> ReadLatency(absl::string_view text) {
   }
   for (const auto& [reason, count] : in.Object("drops").items()) {
     out.drops.emplace_back(
-        reason,
-        in.ToCount(absl::StrCat("drops.", absl::Utf8SafeCEscape(reason)), count));
+        reason, in.ToCount(absl::StrCat("drops.", Printable(reason)), count));
   }
   std::stable_sort(out.drops.begin(), out.drops.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });

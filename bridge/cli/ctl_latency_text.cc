@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -158,12 +157,11 @@ void Budget(std::string& out, const LatencyReport& report) {
   if (!report.budget) return;
   const LatencyBudget& budget = *report.budget;
   Line(out, "budget",
-       absl::StrCat(budget.path_ns
-                        ? absl::StrCat("path ", Nanoseconds(*budget.path_ns), ", ")
-                        : "",
-                    "kernel ", Nanoseconds(budget.kernel_ns), " (from ",
-                    absl::Utf8SafeCEscape(budget.from), "), program ",
-                    Nanoseconds(budget.user_ns), ": means of event messages"));
+       absl::StrCat(
+           budget.path_ns ? absl::StrCat("path ", Nanoseconds(*budget.path_ns), ", ")
+                          : "",
+           "kernel ", Nanoseconds(budget.kernel_ns), " (from ", Printable(budget.from),
+           "), program ", Nanoseconds(budget.user_ns), ": means of event messages"));
 }
 
 void Counters(std::string& out, const LatencyReport& report) {
@@ -177,8 +175,7 @@ void Counters(std::string& out, const LatencyReport& report) {
        report.drops.empty()
            ? "none"
            : absl::StrJoin(report.drops, ", ", [](std::string* text, const auto& drop) {
-               absl::StrAppend(text, drop.second, " ",
-                               absl::Utf8SafeCEscape(drop.first));
+               absl::StrAppend(text, drop.second, " ", Printable(drop.first));
              }));
   if (n.copies_to_others > 0) {
     Line(out, "copies", absl::StrCat(n.copies_to_others, " to other sockets"));
@@ -217,14 +214,13 @@ void Remarks(std::string& out, const LatencyReport& report) {
 std::string LatencyText(const LatencyReport& report, const LatencyStyle& asked) {
   LatencyStyle style = asked;
   style.width = std::clamp<size_t>(asked.width, 60, 200);
-  std::string out = absl::StrCat("latency on ", absl::Utf8SafeCEscape(report.interface),
-                                 ": ", LatencyExtent(report), "\n");
-  absl::StrAppend(
-      &out,
-      Wrapped(absl::StrCat("measured at ", absl::Utf8SafeCEscape(report.tier), ": ",
-                           absl::Utf8SafeCEscape(report.tier_reason)),
-              2),
-      "\n");
+  std::string out = absl::StrCat("latency on ", Printable(report.interface), ": ",
+                                 LatencyExtent(report), "\n");
+  absl::StrAppend(&out,
+                  Wrapped(absl::StrCat("measured at ", Printable(report.tier), ": ",
+                                       Printable(report.tier_reason)),
+                          2),
+                  "\n");
   std::vector<const LatencySummary*> all;
   for (const LatencyStageSummary& summary : report.stages) all.push_back(&summary);
   const LatencyAxis axis = AxisOf(all);

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "bridge/base/utf8.h"
 #include "bridge/cli/ctl_command.h"
 
 namespace bridge::ctl {
@@ -27,6 +28,21 @@ std::string Wrapped(absl::string_view text, size_t indent) {
     }
     absl::StrAppend(&out, word);
     column += word.size();
+  }
+  return out;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t size = Utf8CharacterSize(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    // U+0080 to U+009f are control characters, too.
+    const bool control = size == 1   ? first < 0x20 || first == 0x7f
+                         : size == 2 ? first == 0xc2 && (text[1] & 0x20) == 0
+                                     : size == 0;
+    out += control ? "?" : std::string(text.substr(0, size));
+    text.remove_prefix(size == 0 ? 1 : size);
   }
   return out;
 }

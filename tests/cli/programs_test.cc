@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "bridge/telemetry/latency_statistics.h"
 #include "shm/segment_writer.h"
 
 namespace {
@@ -404,6 +405,56 @@ TEST(Refclockctl, SimulatesALeapSecondByName) {
       Execute("refclockctl simulate --scenario=leap-quiet-insert-step --seed=2");
   EXPECT_EQ(leap.code, 0);
   EXPECT_THAT(leap.text, HasSubstr("2h20m simulated"));
+}
+
+TEST(Latency, ShowsComparesAndDrawsReports) {
+  const std::string usual = Temporary("usual.json"), slow = Temporary("slow.json"),
+                    plot = Temporary("plot.svg");
+  const auto write = [](const std::string& file, int64_t ns) {
+    bridge::LatencyStatistics statistics;
+    for (int i = 0; i < 100; ++i) {
+      statistics.Add({bridge::LatencyStage::kSocketToUser,
+                      bridge::LatencyMessage::kSync, bridge::LatencyTransport::kL2},
+                     ns + i);
+    }
+    std::ofstream(file) << statistics.Report({.interface = "eth0"}).ToJson() << "\n";
+  };
+  write(usual, 1000);
+  write(slow, 9000);
+  const Result shown = Execute(absl::StrCat("refclockctl latency --from=", usual));
+  EXPECT_EQ(shown.code, 0);
+  EXPECT_THAT(shown.text, HasSubstr("socket-to-user         100"));
+  const Result again =
+      Execute(absl::StrCat("refclockctl latency --from=- --json < ", usual));
+  EXPECT_EQ(again.code, 0);
+  EXPECT_EQ(nlohmann::json::parse(again.text),
+            nlohmann::json::parse(std::ifstream(usual)));
+
+  const std::string compare = "refclockctl latency --compare ";
+  const Result worse =
+      Execute(absl::StrCat(compare, usual, " ", slow, " --plot=", plot));
+  EXPECT_EQ(worse.code, 1);
+  EXPECT_THAT(worse.text, HasSubstr("Worse:   socket-to-user p50 1.05 us to 9.05 us"));
+  EXPECT_EQ(Execute(absl::StrCat(compare, slow, " ", usual)).code, 0);
+  EXPECT_EQ(Execute(absl::StrCat(compare, usual, " ", usual)).code, 0);
+  std::ifstream picture(plot);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(picture), {}).substr(0, 5),
+            "<svg ");
+  const Result unwritable = Execute(
+      absl::StrCat("refclockctl latency --from=", usual, " --plot=/nonexistent/x"));
+  EXPECT_EQ(unwritable.code, 1);
+  EXPECT_THAT(unwritable.text, HasSubstr("/nonexistent/x can't be written"));
+  for (const std::string& file : {usual, slow, plot}) std::remove(file.c_str());
+}
+
+TEST(Latency, ExitsWithTwoWhenAFileIsNoUse) {
+  for (const char* words : {"", "--compare", "--compare a", "--compare a b --from=c",
+                            "--from=/nonexistent", "--from=/dev/null", "--from",
+                            "--from=/dev/null x", "--compare /dev/null /dev/null"}) {
+    const Result result = Execute(absl::StrCat("refclockctl latency ", words));
+    EXPECT_EQ(result.code, 2) << words;
+    EXPECT_THAT(result.text, HasSubstr("refclockctl: ")) << words;
+  }
 }
 
 }  // namespace
