@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bridge/telemetry/json_writer.h"
 
 namespace bridge {
 namespace {
@@ -18,7 +17,7 @@ int64_t Count(uint64_t value) {
 }
 
 // The fields of a summary, in an object that is open.
-void Write(const LatencySummary& summary, JsonWriter& json) {
+void WriteFields(const LatencySummary& summary, JsonWriter& json) {
   json.Key("count").Int(Count(summary.count));
   json.Key("below_zero").Int(Count(summary.below_zero));
   json.Key("min_ns").Int(summary.min_ns);
@@ -41,7 +40,7 @@ JsonWriter& BeginStage(LatencyStage stage, JsonWriter& json) {
   return json.Key("direction").String(Name(DirectionOf(stage)));
 }
 
-void Write(const std::optional<LatencyBudget>& budget, JsonWriter& json) {
+void WriteBudget(const std::optional<LatencyBudget>& budget, JsonWriter& json) {
   json.Key("budget");
   if (!budget) {
     json.Null();
@@ -53,7 +52,7 @@ void Write(const std::optional<LatencyBudget>& budget, JsonWriter& json) {
   json.Key("from").String(budget->from).EndObject();
 }
 
-void Write(const std::vector<LatencyAdvice>& all, JsonWriter& json) {
+void WriteAdvice(const std::vector<LatencyAdvice>& all, JsonWriter& json) {
   json.Key("advice").BeginArray();
   for (const LatencyAdvice& advice : all) {
     json.BeginObject().Key("name").String(advice.name);
@@ -74,8 +73,7 @@ const LatencyStageSummary* LatencyReport::Find(LatencyStage stage) const {
   return nullptr;
 }
 
-std::string LatencyReport::ToJson() const {
-  JsonWriter json;
+void LatencyReport::Write(JsonWriter& json) const {
   json.BeginObject().Key("format").String(kLatencyFormat);
   json.Key("version").Int(kLatencyVersion);
   json.Key("interface").String(interface);
@@ -85,14 +83,14 @@ std::string LatencyReport::ToJson() const {
   json.Field("clock_error_ns", clock_error_ns);
   json.Key("stages").BeginArray();
   for (const LatencyStageSummary& summary : stages) {
-    Write(summary, BeginStage(summary.stage, json));
+    WriteFields(summary, BeginStage(summary.stage, json));
     json.EndObject();
   }
   json.EndArray().Key("series").BeginArray();
   for (const LatencySeries& one : series) {
     BeginStage(one.key.stage, json).Key("message").String(Name(one.key.message));
     json.Key("transport").String(Name(one.key.transport));
-    Write(one, json);
+    WriteFields(one, json);
     json.EndObject();
   }
   json.EndArray().Key("counters").BeginObject();
@@ -102,9 +100,15 @@ std::string LatencyReport::ToJson() const {
   json.EndObject().Key("drops").BeginObject();
   for (const auto& [reason, count] : drops) json.Key(reason).Int(Count(count));
   json.EndObject();
-  Write(budget, json);
-  Write(advice, json);
-  return json.EndObject().text();
+  WriteBudget(budget, json);
+  WriteAdvice(advice, json);
+  json.EndObject();
+}
+
+std::string LatencyReport::ToJson() const {
+  JsonWriter json;
+  Write(json);
+  return json.text();
 }
 
 // Twice the 99.9th percentile leaves room for a worse day; what has been seen once must

@@ -39,6 +39,7 @@
 #include <utility>
 #include <vector>
 
+#include "bridge/telemetry/json_writer.h"
 #include "bridge/telemetry/latency_histogram.h"
 #include "bridge/telemetry/latency_key.h"
 
@@ -142,7 +143,9 @@ struct LatencyReport {
 
   // Nothing when no message has passed it.
   const LatencyStageSummary* Find(LatencyStage stage) const;
-  // One line, ends without a newline.
+  // The object, as the next value of a JSON text; or alone, in one line that ends
+  // without a newline.
+  void Write(JsonWriter& json) const;
   std::string ToJson() const;
 };
 
