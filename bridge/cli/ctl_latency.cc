@@ -42,7 +42,8 @@ absl::StatusOr<LatencyReport> Load(const std::string& path) {
   auto report = ReadLatency(*text);
   if (report.ok()) return report;
   return absl::Status(report.status().code(),
-                      absl::StrCat(path, ": ", report.status().message()));
+                      absl::StrCat(path == "-" ? "standard input" : path, ": ",
+                                   report.status().message()));
 }
 
 bool Write(const std::string& path, const std::string& text) {

@@ -260,6 +260,7 @@ void ReadBudget(const Reader& in, LatencyReport& out) {
 }
 
 absl::StatusOr<json> Parse(absl::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("is empty");
   try {  // The library's way to tell the place.
     return json::parse(text.begin(), text.end());
   } catch (const json::parse_error& error) {
@@ -286,8 +287,9 @@ absl::StatusOr<const json*> FindReport(const json& document) {
   const auto found = document.find("rx_latency");
   if (found == document.end()) return &document;
   if (found->is_object()) return &*found;
-  return absl::InvalidArgumentError(
-      absl::StrCat("is a status with no latencies: rx_latency is ", Shown(*found)));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "is the status of a daemon that measures no latencies: rx_latency is ",
+      Shown(*found)));
 }
 
 absl::Status CheckFormat(const json& report) {

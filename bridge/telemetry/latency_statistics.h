@@ -55,6 +55,8 @@ class LatencyStatistics {
   void AddDrop(absl::string_view reason, uint64_t count = 1);
   LatencyCounters& counters() { return counters_; }
 
+  // Allocates, and finds quantiles among all that is kept: 2 ms for 24 full keys on a
+  // PC. For when somebody asks, not for every turn.
   LatencyReport Report(const LatencyContext& context) const;
   // Forgets every value and count, and keeps the memory.
   void Clear();
