@@ -197,13 +197,13 @@ void OwnClockLines(std::string& out, const json& own) {
                     accuracy.is_number_integer()
                         ? absl::StrFormat("0x%02x", accuracy.get<int>())
                         : "-",
-                    True(own, "time_traceable") ? ", traceable" : ", not traceable",
-                    At(own, "error_ns").is_number()
-                        ? absl::StrCat(", error up to ", Nanos(own, "error_ns"))
-                        : "",
-                    At(own, "drift_ppb").is_number()
-                        ? absl::StrCat(", drift in holdover ", Ppb(own, "drift_ppb"))
-                        : ""));
+                    True(own, "time_traceable") ? ", traceable" : ", not traceable"));
+  if (At(own, "error_ns").is_number()) {
+    Line(out, "",
+         absl::StrCat("error up to ", Nanos(own, "error_ns"), ", drift in holdover ",
+                      At(own, "drift_ppb").is_number() ? Ppb(own, "drift_ppb")
+                                                       : "not known yet"));
+  }
   const std::string reason = Text(own, "ntp");
   for (const NtpReasonText& text : NtpReasons()) {
     if (reason != text.name) continue;

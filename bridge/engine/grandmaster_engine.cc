@@ -43,7 +43,7 @@ ptp::MasterPortSettings MasterSettings(const Config& config,
 
 SystemSource::Settings SourceSettings(const Config& config) {
   return {.stamps = StampsOf(config.ptp),
-          .source = config.grandmaster.source,
+          .serves_phc = ServesPhc(config),
           .ingress_latency = config.ptp.ingress_latency,
           .egress_latency = config.ptp.egress_latency};
 }

@@ -8,7 +8,6 @@
 
 #include <optional>
 
-#include "bridge/config/config.h"
 #include "bridge/estimate/system_line.h"
 #include "bridge/source/stamp_carrier.h"
 
@@ -18,7 +17,7 @@ class SystemSource {
  public:
   struct Settings {
     StampKind stamps = StampKind::kSoftware;
-    GrandmasterSource source = GrandmasterSource::kSystem;
+    bool serves_phc = false;
     TimeDelta ingress_latency{};  // From the wire to where a frame is stamped,
     TimeDelta egress_latency{};   // and from there to the wire.
   };
@@ -54,7 +53,7 @@ class SystemSource {
   // The system slept.
   void Reset();
 
-  bool is_phc() const { return settings_.source == GrandmasterSource::kPhc; }
+  bool is_phc() const { return settings_.serves_phc; }
   bool hardware() const { return carrier_.hardware(); }
   PhcTimeBase& phc() { return carrier_.phc(); }
   const PhcTimeBase& phc() const { return carrier_.phc(); }

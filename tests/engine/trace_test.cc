@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "bridge/engine/client_engine.h"
 #include "bridge/engine/trace_replay.h"
 #include "bridge/time/waiting.h"
 
