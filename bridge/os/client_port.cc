@@ -59,6 +59,7 @@ ClientPort::ClientPort(const Config& config, ptp::PortIdentity identity,
 
 ClientPort::~ClientPort() {
   Finish();
+  Flush(MonoNow());
   RememberFrequency(MonoNow());
 }
 
@@ -99,6 +100,7 @@ void ClientPort::Start(MonoTime now) {
   engine_->OnPair(ReadPair(), now, actions_);
   engine_->OnLink(link_.IsUp(), now, actions_);
   CarryOut(now);
+  Flush(now);
 }
 
 std::optional<SetPhcFrequency> ClientPort::RememberedFrequency(MonoTime now) {
@@ -144,6 +146,7 @@ void ClientPort::AfterTurn(MonoTime now) {
   Port::AfterTurn(now);
   // On most interfaces the stamp of what was just sent is there already.
   if (std::exchange(sent_event_, false)) ReadTransmitted(now);
+  Flush(now);
 }
 
 void ClientPort::ReadFrames(bool errors, MonoTime now) {
@@ -316,14 +319,22 @@ void ClientPort::Send(const ptp::Send& message, MonoTime now) {
   if (!sent.ok()) Warn(std::string(sent.message()), now);
 }
 
+void ClientPort::Flush(MonoTime now) {
+  if (!transport_) return;
+  const absl::Status sent = transport_->Flush();
+  if (!sent.ok()) Warn(std::string(sent.message()), now);
+}
+
 StatusReport ClientPort::Report(MonoTime now) const {
   StatusReport report = Port::Report(now);
   const auto count = [&report](const char* name, uint64_t value) {
     report.counters.emplace_back(name, value);
   };
   if (transport_) {
+    transport_->CountOverflows();
     const PtpTransport::Counters& counters = transport_->counters();
     count("rx_ignored", counters.rx_ignored);
+    count("rx_overflows", counters.rx_overflows);
     count("rx_truncated", counters.rx_truncated);
     count("sent", counters.sent);
     count("send_errors", counters.send_errors);

@@ -59,6 +59,7 @@ class ClientPort final : public Port {
   ClockReading ReadClocks(MonoTime now) override;
   void Adjust(const PhcCommand& command, MonoTime now) override;
   void Send(const ptp::Send& message, MonoTime now) override;
+  void Flush(MonoTime now);
 
   Hardware hardware_;
   bool hardware_lost_ = false;  // Its PHC is gone: waiting for one.

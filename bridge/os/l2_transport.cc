@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "bridge/os/clocks.h"
+#include "bridge/base/status_macros.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/os/interface.h"
 
@@ -66,14 +66,19 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> L2Transport::Open(
       !Join(fd.get(), interface->index, kPeerDelayMac)) {
     return ErrnoStatus(errno, "cannot join the PTP multicast addresses");
   }
-  const absl::Status stamps = EnableTimestamps(fd.get(), options.stamps);
-  if (!stamps.ok()) return stamps;
-  return std::unique_ptr<PtpTransport>(
-      new L2Transport(std::move(fd), interface->index, options.stamps));
+  EnlargeReceiveBuffer(fd.get());
+  RETURN_IF_ERROR(EnableReceiveStamps(fd.get(), options.stamps));
+  // Protocol 0 for ever: nothing gets in.
+  FileDescriptor events = OpenSocket(AF_PACKET, SOCK_DGRAM, 0);
+  if (!events.ok()) return ErrnoStatus(errno, "cannot open a second packet socket");
+  RETURN_IF_ERROR(EnableTransmitStamps(events.get(), options.stamps));
+  return std::unique_ptr<PtpTransport>(new L2Transport(
+      std::move(fd), std::move(events), interface->index, options.stamps));
 }
 
 void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
-  out.push_back({socket_.get(), POLLIN | POLLPRI, 0});
+  out.push_back({socket_.get(), POLLIN, 0});
+  out.push_back({writer_.events(), POLLPRI, 0});
 }
 
 absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> buffer) {
@@ -97,23 +102,12 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
 absl::Status L2Transport::Send(const ptp::Send& message) {
   if (message.to && message.to->size != ETH_ALEN) return NotAnAddress();
   const Mac& group = IsPeerDelay(message.type) ? kPeerDelayMac : kAllMac;
-  const sockaddr_ll to = Address(
+  const sockaddr_ll link = Address(
       interface_index_,
       message.to ? std::span(message.to->octets).first<ETH_ALEN>() : std::span(group));
-  pending_.Expect(message, MonoNow(), counters_);
-  if (sendto(socket_.get(), message.octets.data(), message.size, MSG_DONTWAIT,
-             reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
-    const int error = errno;
-    pending_.TakeBack();
-    ++counters_.send_errors;
-    return ErrnoStatus(error, "cannot send");
-  }
-  ++counters_.sent;
-  return absl::OkStatus();
-}
-
-std::optional<TxStamp> L2Transport::ReadTransmitted() {
-  return pending_.Read(socket_.get(), MonoNow(), counters_);
+  SocketAddress to;
+  std::memcpy(&to.storage, &link, to.size = sizeof link);
+  return writer_.Send(message, to, counters_);
 }
 
 }  // namespace bridge::os

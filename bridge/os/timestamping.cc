@@ -35,40 +35,48 @@ ptp::PortAddress MakePortAddress(const void* octets, size_t size) {
   return out;
 }
 
-}  // namespace
-
 // The kernel's header makes SO_TIMESTAMPING the _NEW one where time_t is wider than
 // long (32-bit machines with 64-bit time), and timespec is then what that one fills.
-absl::Status EnableTimestamps(int fd, StampKind kind) {
-  const bool hardware = kind == StampKind::kHardware;
-  const int flags = hardware
-                        ? SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |
-                              SOF_TIMESTAMPING_RAW_HARDWARE
-                        : SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
-                              SOF_TIMESTAMPING_SOFTWARE;
+absl::Status Enable(int fd, int flags) {
   if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) != 0) {
-    return ErrnoStatus(errno, hardware ? "cannot switch on hardware timestamps"
-                                       : "cannot switch on software timestamps");
+    return ErrnoStatus(errno, (flags & SOF_TIMESTAMPING_RAW_HARDWARE) != 0
+                                  ? "cannot switch on hardware timestamps"
+                                  : "cannot switch on software timestamps");
   }
-  // Without it poll reports POLLERR alone, which serves as well.
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on);
   return absl::OkStatus();
 }
 
+}  // namespace
+
+absl::Status EnableReceiveStamps(int fd, StampKind kind) {
+  return Enable(fd, kind == StampKind::kHardware
+                        ? SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE
+                        : SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+}
+
+absl::Status EnableTransmitStamps(int fd, StampKind kind) {
+  // Without it poll reports POLLERR alone, which serves as well.
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, &on, sizeof on);
+  return Enable(fd, kind == StampKind::kHardware
+                        ? SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE
+                        : SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+}
+
 bool MessageReader::Next(int fd, int flags) {
-  if (at_ + 1 < count_) {
+  if (HasNext()) {
     ++at_;
     return true;
   }
   // Fewer than there was room for: that was all.
-  const bool drained = count_ > 0 && count_ < kBatch;
+  const bool drained = count_ > 0 && count_ < asked_;
+  asked_ = count_ == asked_ ? kMany : kFew;
   count_ = at_ = 0;
   if (drained) {
     errno = EAGAIN;
     return false;
   }
-  for (size_t i = 0; i < kBatch; ++i) {
+  for (size_t i = 0; i < asked_; ++i) {
     Slot& slot = slots_[i];
     places_[i] = {slot.octets.data(), slot.octets.size()};
     msghdr& header = messages_[i].msg_hdr;
@@ -82,7 +90,8 @@ bool MessageReader::Next(int fd, int flags) {
   }
   int read;
   do {
-    read = recvmmsg(fd, messages_.data(), kBatch, flags | MSG_DONTWAIT, nullptr);
+    read = recvmmsg(fd, messages_.data(), static_cast<unsigned>(asked_),
+                    flags | MSG_DONTWAIT, nullptr);
   } while (read < 0 && errno == EINTR);
   if (read <= 0) return false;
   count_ = static_cast<size_t>(read);
@@ -129,8 +138,7 @@ void PendingStamps::Expect(const ptp::Send& message, MonoTime now,
   GiveUpOld(now, counters);
   Entry& entry = entries_[next_];
   if (entry.state == State::kWaiting) GiveUp(entry, counters);
-  entry = {.type = message.type,
-           .first_octet = message.octets[0],
+  entry = {.first_octet = message.octets[0],
            .source_sequence = {},
            .token = message.token,
            .sent = now,
@@ -147,8 +155,7 @@ void PendingStamps::TakeBack() {
 
 void PendingStamps::GiveUp(Entry& entry, PtpTransport::Counters& counters) {
   entry.state = State::kGivenUp;
-  // On a raw socket general messages may be stamped too; nobody waits for those.
-  if (ptp::IsEvent(entry.type)) ++counters.tx_stamps_missing;
+  ++counters.tx_stamps_missing;
 }
 
 void PendingStamps::GiveUpOld(MonoTime now, PtpTransport::Counters& counters) {
@@ -190,8 +197,6 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
   Entry* entry = Find(looped);
   if (entry == nullptr) {
     ++counters.tx_stamps_unknown;
-  } else if (!ptp::IsEvent(entry->type)) {
-    entry->state = State::kStamped;
   } else if (!stamp) {
     ++counters.tx_stamps_empty;
   } else if (entry->state == State::kGivenUp) {

@@ -19,15 +19,17 @@
 
 namespace bridge::os {
 
-// Stamps of received messages come as control messages, those of sent ones on the
-// error queue, which makes poll(2) report POLLPRI.
-absl::Status EnableTimestamps(int fd, StampKind kind);
+// Stamps of received messages come as control messages.
+absl::Status EnableReceiveStamps(int fd, StampKind kind);
+// Those of sent ones come on the error queue, which makes poll(2) report POLLPRI.
+absl::Status EnableTransmitStamps(int fd, StampKind kind);
 
 // The stamp of this kind among the control messages. Nothing when there is none:
 // a stamp of the other kind is as good as none.
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind);
 
 // Reads what is there with one system call, recvmmsg(2), and hands it out one by one.
+// Asks for a few, and for many once there were more.
 class MessageReader {
  public:
   // Frames longer than this are no PTP messages.
@@ -36,6 +38,8 @@ class MessageReader {
   MessageReader() = default;
   MessageReader(const MessageReader&) = delete;
 
+  // Whether the next message is here already.
+  bool HasNext() const { return at_ + 1 < count_; }
   // The next message, without waiting; false with errno set when there is none. Says
   // EAGAIN without asking the kernel once after everything was handed out.
   bool Next(int fd, int flags = 0);
@@ -52,7 +56,8 @@ class MessageReader {
   }
 
  private:
-  static constexpr size_t kBatch = 4;
+  static constexpr size_t kFew = 4;
+  static constexpr size_t kMany = 32;
   struct Slot {
     std::array<uint8_t, kLongest> octets;
     sockaddr_storage name;
@@ -61,26 +66,27 @@ class MessageReader {
 
   const msghdr& header() const { return messages_[at_].msg_hdr; }
 
-  std::array<Slot, kBatch> slots_;
-  std::array<mmsghdr, kBatch> messages_{};
-  std::array<iovec, kBatch> places_{};
-  size_t count_ = 0;  // Read.
+  std::array<Slot, kMany> slots_;
+  std::array<mmsghdr, kMany> messages_{};
+  std::array<iovec, kMany> places_{};
+  size_t asked_ = kFew;
+  size_t count_ = 0;  // Read, of those asked for.
   size_t at_ = 0;     // The one of now.
 };
 
-// Messages sent on one socket whose stamps are still to come. An instant `now` never
-// goes back.
+// Event messages sent on one socket whose stamps are still to come. An instant `now`
+// never goes back.
 class PendingStamps {
  public:
   // Longer than any driver takes (those of PHYs behind MDIO need up to 100 ms).
   static constexpr absl::Duration kPatience = absl::Seconds(1);
-  // At 128 a second in each of three kinds (Pdelay_Req, Pdelay_Resp and its
-  // Follow_Up) that is 166 ms of them. The oldest gives way.
+  // At 128 a second in each of two kinds (Pdelay_Req and Pdelay_Resp) that is 250 ms
+  // of them. The oldest gives way.
   static constexpr size_t kCapacity = 64;
 
   explicit PendingStamps(StampKind kind) : kind_(kind) {}
 
-  // For every message of the socket, before it is sent: the stamp may be there
+  // Before it is sent: the stamp may be there
   // when the send returns.
   void Expect(const ptp::Send& message, MonoTime now, PtpTransport::Counters& counters);
   // The message just expected was not sent after all.
@@ -97,7 +103,6 @@ class PendingStamps {
   enum class State { kNone, kWaiting, kStamped, kGivenUp };
   struct Entry {
     // What hardware leaves alone in a message: IEEE 1588-2019, table 35.
-    ptp::MessageType type;
     uint8_t first_octet;                      // majorSdoId and messageType
     std::array<uint8_t, 12> source_sequence;  // sourcePortIdentity, sequenceId
     ptp::TxToken token;

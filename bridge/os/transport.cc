@@ -1,6 +1,9 @@
 #include "bridge/os/transport.h"
 
+#include <linux/sock_diag.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "bridge/os/l2_transport.h"
 #include "bridge/os/timestamping.h"
@@ -24,6 +27,24 @@ std::optional<RxFrame> PtpTransport::Take(const MessageReader& reader, StampKind
   ++counters_.received;
   std::copy(octets.begin(), octets.end(), buffer.begin());
   return RxFrame{buffer.first(octets.size()), reader.Stamp(stamps), reader.Sender()};
+}
+
+// With what the kernel allows by default some 270 requests fit, 3 ms of 100,000 a
+// second.
+void PtpTransport::EnlargeReceiveBuffer(int fd) {
+  const int octets = 2 << 20;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof octets) != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+  }
+}
+
+// Not by SO_RXQ_OVFL, which would have to be looked for beside every message.
+void PtpTransport::CountDrops(int fd, uint32_t& before) {
+  std::array<uint32_t, SK_MEMINFO_VARS> info;
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) != 0) return;
+  const uint32_t drops = info[SK_MEMINFO_DROPS];  // Runs over.
+  counters_.rx_overflows += drops - std::exchange(before, drops);
 }
 
 absl::Status PtpTransport::NotAnAddress() {

@@ -6,6 +6,8 @@
 //   ... poll(2) over AppendPollFds; on any revents, POLLERR and POLLPRI included:
 //   while (auto stamp = transport->ReadTransmitted()) ...
 //   for (int i = 0; i < PtpTransport::kBatch; ++i) ... transport->Receive(buffer)
+//   ... transport->Send(message)
+//   transport->Flush()
 //
 // Transmit timestamps are events, never awaited. They are matched by the message
 // itself, which the kernel loops back with them, not by the counter of
@@ -13,6 +15,8 @@
 // kernels, and a counter that is off by one would pair every later stamp with
 // the wrong message. Stamps are CLOCK_REALTIME, or the PHC with hardware ones, which
 // must be switched on in the device as well (hardware_stamps.h).
+//
+// Event messages are sent on a socket of their own (message_writer.h).
 //
 // Errors of the interface (down, gone, no buffer, no address yet) come back as a
 // status and are never fatal: a socket works again when its interface is up
@@ -70,6 +74,8 @@ class PtpTransport {
     uint64_t send_errors = 0;
     uint64_t rx_truncated = 0;  // Longer than the buffer: dropped.
     uint64_t rx_ignored = 0;    // Not for us: outgoing, or to another host.
+    // The kernel had no room for them (or their checksum was wrong).
+    uint64_t rx_overflows = 0;
     // Event messages whose stamp did not come (in time: then it is late, too).
     uint64_t tx_stamps_missing = 0;
     uint64_t tx_stamps_late = 0;       // Came after its message was given up.
@@ -94,19 +100,29 @@ class PtpTransport {
   virtual absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) = 0;
 
   // To message.to, which is an address as RxFrame has it, or to the group that belongs
-  // to the message type.
+  // to the message type. Event messages are sent at once. General ones wait for Flush()
+  // (their order is kept), or until there are many.
   virtual absl::Status Send(const ptp::Send& message) = 0;
+
+  // Sends what waits; nothing does after it, sent or not. At the end of every turn.
+  virtual absl::Status Flush() = 0;
 
   // The next transmit timestamp, or nothing when there is none now.
   virtual std::optional<TxStamp> ReadTransmitted() = 0;
 
+  // rx_overflows as of the last CountOverflows(), which the kernel is asked in.
   const Counters& counters() const { return counters_; }
+  virtual void CountOverflows() = 0;
 
  protected:
   // The message that `reader` has just read, copied to `buffer` and counted; nothing
   // when it does not fit.
   std::optional<RxFrame> Take(const MessageReader& reader, StampKind stamps,
                               std::span<uint8_t> buffer);
+  // Room for what comes while we do something else; as much as we are allowed.
+  static void EnlargeReceiveBuffer(int fd);
+  // Adds what the kernel has dropped on this socket since `before`, which is now.
+  void CountDrops(int fd, uint32_t& before);
   // What Send says to an address of another kind of network.
   static absl::Status NotAnAddress();
   // Whether a message type goes to the group of the peer delay mechanism.

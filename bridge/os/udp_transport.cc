@@ -1,5 +1,6 @@
 #include "bridge/os/udp_transport.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 
 #include <cerrno>
@@ -7,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "bridge/base/status_macros.h"
-#include "bridge/os/clocks.h"
 #include "bridge/os/errno_status.h"
 #include "bridge/os/interface.h"
 
@@ -31,16 +31,10 @@ constexpr ptp::PortAddress kPeerDelay4{{224, 0, 0, 107}, 4};
 constexpr ptp::PortAddress kAll6 = Group6(0x0e, 0x0181);
 constexpr ptp::PortAddress kPeerDelay6 = Group6(0x02, 0x006b);
 
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size;
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
 // Of an IPv4 or IPv6 address. The interface is of use to those of one link alone.
-Address MakeAddress(const ptp::PortAddress& host, uint16_t port, int interface_index) {
-  Address address;
+SocketAddress MakeAddress(const ptp::PortAddress& host, uint16_t port,
+                          int interface_index) {
+  SocketAddress address;
   if (host.size == 4) {
     sockaddr_in in{};
     in.sin_family = AF_INET;
@@ -86,14 +80,21 @@ class OptionSetter {
 
 absl::Status SetUp4(int fd, int interface_index) {
   OptionSetter options(fd);
-  ip_mreqn membership{};
-  membership.imr_ifindex = interface_index;
-  options.Set(IPPROTO_IP, IP_MULTICAST_IF, membership, "choose the interface")
+  ip_mreqn interface {};
+  interface.imr_ifindex = interface_index;
+  options.Set(IPPROTO_IP, IP_MULTICAST_IF, interface, "choose the interface")
       .Set(IPPROTO_IP, IP_MULTICAST_TTL, 1, "limit the TTL")
       .Set(IPPROTO_IP, IP_MULTICAST_LOOP, 0, "stop our own messages")
       // Only groups this socket has joined, not what others on the host have.
       .Set(IPPROTO_IP, IP_MULTICAST_ALL, 0, "limit the groups");
+  return options.status();
+}
+
+absl::Status Join4(int fd, int interface_index) {
+  OptionSetter options(fd);
   for (const ptp::PortAddress& group : {kAll4, kPeerDelay4}) {
+    ip_mreqn membership{};
+    membership.imr_ifindex = interface_index;
     std::memcpy(&membership.imr_multiaddr, group.octets.data(), group.size);
     options.Set(IPPROTO_IP, IP_ADD_MEMBERSHIP, membership, "join a PTP group");
   }
@@ -104,7 +105,13 @@ absl::Status SetUp6(int fd, int interface_index) {
   OptionSetter options(fd);
   options.Set(IPPROTO_IPV6, IPV6_MULTICAST_IF, interface_index, "choose the interface")
       .Set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "limit the hops")
-      .Set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "stop our own messages");
+      .Set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "stop our own messages")
+      .Set(IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0, "limit the groups");
+  return options.status();
+}
+
+absl::Status Join6(int fd, int interface_index) {
+  OptionSetter options(fd);
   for (const ptp::PortAddress& group : {kAll6, kPeerDelay6}) {
     ipv6_mreq membership{};
     membership.ipv6mr_interface = static_cast<unsigned>(interface_index);
@@ -114,6 +121,7 @@ absl::Status SetUp6(int fd, int interface_index) {
   return options.status();
 }
 
+// Bound, and ready to send.
 absl::StatusOr<FileDescriptor> OpenChannel(int family, const std::string& interface,
                                            int interface_index, uint16_t port) {
   FileDescriptor fd = OpenSocket(family, SOCK_DGRAM, 0);
@@ -130,8 +138,9 @@ absl::StatusOr<FileDescriptor> OpenChannel(int family, const std::string& interf
     return ErrnoStatus(errno, absl::StrCat("cannot bind a socket to ", interface),
                        "run as root or with CAP_NET_RAW");
   }
-  const Address own = MakeAddress({.size = AddressSize(family)}, port, interface_index);
-  if (bind(fd.get(), own.get(), own.size) != 0) {
+  const SocketAddress own =
+      MakeAddress({.size = AddressSize(family)}, port, interface_index);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&own.storage), own.size) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot bind to UDP port ", port),
                        errno == EADDRINUSE
                            ? "another PTP program holds it without sharing"
@@ -142,34 +151,57 @@ absl::StatusOr<FileDescriptor> OpenChannel(int family, const std::string& interf
   return fd;
 }
 
+// Of sockets with one port the one bound last gets what comes to our own address, and
+// who has joined a group what comes to that. Besides, this one lets nothing in.
+absl::Status MakeDeaf(int fd) {
+  sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{.len = 1, .filter = &nothing};
+  OptionSetter options(fd);
+  options.Set(SOL_SOCKET, SO_ATTACH_FILTER, program, "make a socket deaf");
+  return options.status();
+}
+
+absl::Status Join(int fd, int family, int interface_index) {
+  return family == AF_INET ? Join4(fd, interface_index) : Join6(fd, interface_index);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PtpTransport>> UdpTransport::Open(
     const Options& options) {
   const int family = options.kind == Transport::kUdp6 ? AF_INET6 : AF_INET;
   ASSIGN_OR_RETURN(const InterfaceInfo interface, ReadInterface(options.interface));
-  ASSIGN_OR_RETURN(FileDescriptor event, OpenChannel(family, options.interface,
-                                                     interface.index, kPorts[kEvent]));
-  RETURN_IF_ERROR(EnableTimestamps(event.get(), options.stamps));
-  ASSIGN_OR_RETURN(
-      FileDescriptor general,
-      OpenChannel(family, options.interface, interface.index, kPorts[kGeneral]));
-  return std::unique_ptr<PtpTransport>(new UdpTransport(
-      family, interface.index, options.stamps, std::move(event), std::move(general)));
+  const auto open = [&](Channel channel) {
+    return OpenChannel(family, options.interface, interface.index, kPorts[channel]);
+  };
+  ASSIGN_OR_RETURN(FileDescriptor sending, open(kEvent));
+  RETURN_IF_ERROR(MakeDeaf(sending.get()));
+  RETURN_IF_ERROR(EnableTransmitStamps(sending.get(), options.stamps));
+  ASSIGN_OR_RETURN(FileDescriptor event, open(kEvent));
+  RETURN_IF_ERROR(Join(event.get(), family, interface.index));
+  RETURN_IF_ERROR(EnableReceiveStamps(event.get(), options.stamps));
+  ASSIGN_OR_RETURN(FileDescriptor general, open(kGeneral));
+  RETURN_IF_ERROR(Join(general.get(), family, interface.index));
+  EnlargeReceiveBuffer(event.get());
+  EnlargeReceiveBuffer(general.get());
+  return std::unique_ptr<PtpTransport>(
+      new UdpTransport(family, interface.index, options.stamps, std::move(event),
+                       std::move(general), std::move(sending)));
 }
 
 void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
-  out.push_back({sockets_[kEvent].get(), POLLIN | POLLPRI, 0});
-  out.push_back({sockets_[kGeneral].get(), POLLIN, 0});
+  for (const FileDescriptor& socket : sockets_)
+    out.push_back({socket.get(), POLLIN, 0});
+  out.push_back({writer_.events(), POLLPRI, 0});
 }
 
 absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
     std::span<uint8_t> buffer) {
   for (int i = 0, silent = 0; i < kBatch && silent < 2; ++i) {
-    const FileDescriptor& socket = sockets_[static_cast<size_t>(turn_)];
-    MessageReader& reader = readers_[static_cast<size_t>(turn_)];
-    turn_ ^= 1;
-    if (!reader.Next(socket.get())) {
+    // A batch of one, a batch of the other.
+    if (!readers_[turn_].HasNext()) turn_ ^= 1;
+    MessageReader& reader = readers_[turn_];
+    if (!reader.Next(sockets_[turn_].get())) {
       if (errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
       ++silent;
       continue;
@@ -181,28 +213,18 @@ absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
 }
 
 absl::Status UdpTransport::Send(const ptp::Send& message) {
-  const Channel channel = ptp::IsEvent(message.type) ? kEvent : kGeneral;
   if (message.to && message.to->size != AddressSize(family_)) return NotAnAddress();
-  const Address to =
-      MakeAddress(message.to.value_or(Group(family_, IsPeerDelay(message.type))),
-                  kPorts[channel], interface_index_);
-  if (channel == kEvent) pending_.Expect(message, MonoNow(), counters_);
-  if (sendto(sockets_[channel].get(), message.octets.data(), message.size, MSG_DONTWAIT,
-             to.get(), to.size) < 0) {
-    const int error = errno;
-    if (channel == kEvent) pending_.TakeBack();
-    ++counters_.send_errors;
-    return ErrnoStatus(error, "cannot send",
-                       error == ENETUNREACH || error == EADDRNOTAVAIL
-                           ? "has the interface an address?"
-                           : "");
-  }
-  ++counters_.sent;
-  return absl::OkStatus();
+  const Channel channel = ptp::IsEvent(message.type) ? kEvent : kGeneral;
+  const ptp::PortAddress& to =
+      message.to ? *message.to : Group(family_, IsPeerDelay(message.type));
+  return writer_.Send(message, MakeAddress(to, kPorts[channel], interface_index_),
+                      counters_);
 }
 
-std::optional<TxStamp> UdpTransport::ReadTransmitted() {
-  return pending_.Read(sockets_[kEvent].get(), MonoNow(), counters_);
+void UdpTransport::CountOverflows() {
+  for (const Channel channel : {kEvent, kGeneral}) {
+    CountDrops(sockets_[channel].get(), drops_[channel]);
+  }
 }
 
 }  // namespace bridge::os

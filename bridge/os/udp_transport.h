@@ -1,12 +1,14 @@
 // bridge/os/udp_transport.h
 //
 // PTP over UDP, IPv4 (IEEE 1588-2019, annex C) or IPv6 (annex D): a socket for
-// event messages on port 319 and one for general messages on port 320.
+// event messages on port 319 and one for general messages on port 320, and another on
+// port 319 that only sends.
 #pragma once
 
 #include <array>
 
 #include "bridge/os/file_descriptor.h"
+#include "bridge/os/message_writer.h"
 #include "bridge/os/timestamping.h"
 #include "bridge/os/transport.h"
 
@@ -19,26 +21,32 @@ class UdpTransport final : public PtpTransport {
   void AppendPollFds(std::vector<pollfd>& out) const override;
   absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) override;
   absl::Status Send(const ptp::Send& message) override;
-  std::optional<TxStamp> ReadTransmitted() override;
+  absl::Status Flush() override { return writer_.Flush(counters_); }
+  std::optional<TxStamp> ReadTransmitted() override {
+    return writer_.ReadTransmitted(counters_);
+  }
+  void CountOverflows() override;
 
  private:
   enum Channel { kEvent = 0, kGeneral = 1 };
 
   UdpTransport(int family, int interface_index, StampKind stamps, FileDescriptor event,
-               FileDescriptor general)
+               FileDescriptor general, FileDescriptor sending)
       : family_(family),
         interface_index_(interface_index),
         stamps_(stamps),
         sockets_{std::move(event), std::move(general)},
-        pending_(stamps) {}
+        writer_(std::move(sending), sockets_[kGeneral].get(), stamps, /*udp=*/true) {}
 
   int family_;
   int interface_index_;
   StampKind stamps_;
   std::array<FileDescriptor, 2> sockets_;
-  int turn_ = 0;  // Which socket is asked first: a flood on one starves none.
-  PendingStamps pending_;
+  // Which socket's turn it is: a flood on one starves none.
+  size_t turn_ = kEvent;
   std::array<MessageReader, 2> readers_;
+  std::array<uint32_t, 2> drops_{};
+  MessageWriter writer_;
 };
 
 }  // namespace bridge::os

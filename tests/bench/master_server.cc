@@ -30,10 +30,12 @@ class Server {
     port_.Start(MonoNow(), said_);
     CarryOut();
     while (!StopRequested()) Turn();
+    transport_->CountOverflows();
     const PtpTransport::Counters& c = transport_->counters();
-    std::printf("received %lu sent %lu send_errors %lu missing %lu unknown %lu\n",
-                c.received, c.sent, c.send_errors, c.tx_stamps_missing,
-                c.tx_stamps_unknown);
+    std::printf(
+        "received %lu sent %lu send_errors %lu missing %lu unknown %lu overflows %lu\n",
+        c.received, c.sent, c.send_errors, c.tx_stamps_missing, c.tx_stamps_unknown,
+        c.rx_overflows);
   }
 
  private:
@@ -62,6 +64,7 @@ class Server {
       CarryOut();
     }
     if (std::exchange(sent_event_, false)) ReadTransmitted();
+    (void)transport_->Flush();
   }
 
   void ReadFrames() {

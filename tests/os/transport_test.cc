@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "bridge/os/clocks.h"
 #include "bridge/os/interface.h"
+#include "bridge/os/message_writer.h"
 #include "bridge/os/timestamping.h"
 #include "tests/os/namespaces.h"
 
@@ -40,6 +41,12 @@ bool WaitFor(const PtpTransport& transport, int milliseconds = 500) {
   std::vector<pollfd> fds;
   transport.AppendPollFds(fds);
   return poll(fds.data(), fds.size(), milliseconds) > 0;
+}
+
+// General messages wait for the flush.
+absl::Status SendNow(PtpTransport& transport, const ptp::Send& message) {
+  const absl::Status sent = transport.Send(message);
+  return sent.ok() ? transport.Flush() : sent;
 }
 
 struct Got {
@@ -166,7 +173,8 @@ TEST_P(TransportTest, PollReportsAWaitingTransmitStamp) {
   std::vector<pollfd> fds;
   near_->AppendPollFds(fds);
   ASSERT_EQ(poll(fds.data(), fds.size(), 500), 1);
-  EXPECT_TRUE(fds[0].revents & POLLPRI);
+  const auto reported = [](const pollfd& fd) { return (fd.revents & POLLPRI) != 0; };
+  EXPECT_TRUE(std::any_of(fds.begin(), fds.end(), reported));
   ASSERT_TRUE(TransmittedOf(*near_));
   EXPECT_EQ(poll(fds.data(), fds.size(), 0), 0) << "consumed, no busy loop";
 }
@@ -182,7 +190,7 @@ TEST_P(TransportTest, EveryMessageTypeReachesTheOtherEnd) {
                                MessageType::kPdelayResp,
                                MessageType::kPdelayRespFollowUp};
   for (const MessageType type : types) {
-    ASSERT_TRUE(near_->Send(MakeSend(type, 1)).ok());
+    ASSERT_TRUE(SendNow(*near_, MakeSend(type, 1)).ok());
     const auto got = ReceiveAll(*far_, 1);
     ASSERT_EQ(got.size(), 1u) << ptp::IsEvent(type);
     EXPECT_EQ(got[0].octets[0], static_cast<uint8_t>(type));
@@ -213,7 +221,7 @@ TEST_P(TransportTest, AReceivedMessageSaysWhoSentIt) {
   const ptp::PortAddress near = AddressOf(GetParam(), "veth0", 1);
   // One to each socket.
   for (const MessageType type : {MessageType::kDelayReq, MessageType::kDelayResp}) {
-    ASSERT_TRUE(near_->Send(MakeSend(type, 1)).ok());
+    ASSERT_TRUE(SendNow(*near_, MakeSend(type, 1)).ok());
     const auto got = ReceiveAll(*far_, 1);
     ASSERT_EQ(got.size(), 1u);
     EXPECT_EQ(got[0].from, near);
@@ -231,7 +239,7 @@ TEST_P(TransportTest, AnAnswerToAnAddressGoesToThatHostAlone) {
     for (const bool unicast : {true, false}) {
       ptp::Send answer = MakeSend(type, 2);
       if (unicast) answer.to = request[0].from;
-      ASSERT_TRUE(far_->Send(answer).ok());
+      ASSERT_TRUE(SendNow(*far_, answer).ok());
       const auto got = ReceiveAll(*near_, 1);
       ASSERT_EQ(got.size(), 1u) << unicast;
       EXPECT_EQ(got[0].octets[0], static_cast<uint8_t>(type));
@@ -265,7 +273,7 @@ TEST_P(TransportTest, AnAddressOfAnotherNetworkIsRefused) {
 TEST_P(TransportTest, StampsGoToTheTokensOfTheirMessages) {
   for (uint16_t i = 0; i < 5; ++i) {
     ASSERT_TRUE(near_->Send(MakeSend(MessageType::kPdelayReq, i)).ok());
-    ASSERT_TRUE(near_->Send(MakeSend(MessageType::kPdelayRespFollowUp, i)).ok());
+    ASSERT_TRUE(SendNow(*near_, MakeSend(MessageType::kPdelayRespFollowUp, i)).ok());
   }
   std::optional<UtcTime> last;
   for (uint16_t i = 0; i < 5; ++i) {
@@ -278,6 +286,71 @@ TEST_P(TransportTest, StampsGoToTheTokensOfTheirMessages) {
     last = Utc(stamp->sent);
   }
   EXPECT_EQ(near_->counters().tx_stamps_unknown, 0u);
+}
+
+TEST_P(TransportTest, GeneralMessagesWaitForTheFlushAndKeepTheirOrder) {
+  // More than are ever collected, of several lengths, to a group and to one host.
+  constexpr uint16_t kCount = 2 * MessageWriter::kCapacity + 5;
+  Enter(there_);
+  const ptp::PortAddress far = AddressOf(GetParam(), "veth1", 2);
+  Enter(here_);
+  const auto message = [&far](uint16_t i) {
+    ptp::Send send = MakeSend(MessageType::kDelayResp, i);
+    if (i % 11 > 6) send.size = 44;
+    if (i % 5 > 2) send.to = far;
+    return send;
+  };
+  ASSERT_TRUE(near_->Send(message(0)).ok());
+  EXPECT_TRUE(Silent(*far_));
+  EXPECT_EQ(near_->counters().sent, 0u);
+  for (uint16_t i = 1; i < kCount; ++i) ASSERT_TRUE(near_->Send(message(i)).ok());
+  ASSERT_TRUE(near_->Flush().ok());
+  EXPECT_EQ(near_->counters().sent, kCount);
+
+  const auto got = ReceiveAll(*far_, kCount);
+  ASSERT_EQ(got.size(), kCount);
+  for (uint16_t i = 0; i < kCount; ++i) {
+    const ptp::Send sent = message(i);
+    ASSERT_GE(got[i].octets.size(), sent.size) << i;
+    EXPECT_TRUE(std::equal(sent.octets.begin(), sent.octets.begin() + sent.size,
+                           got[i].octets.begin()))
+        << i;
+  }
+  ASSERT_TRUE(near_->Flush().ok());
+  EXPECT_TRUE(Silent(*far_)) << "a flush sends everything once";
+}
+
+TEST_P(TransportTest, WhatCannotBeFlushedIsCountedAndForgotten) {
+  ASSERT_TRUE(Shell("ip link set veth0 down"));
+  ASSERT_TRUE(near_->Send(MakeSend(MessageType::kDelayResp, 1)).ok());
+  ASSERT_TRUE(near_->Send(MakeSend(MessageType::kDelayResp, 2)).ok());
+  EXPECT_FALSE(near_->Flush().ok());
+  EXPECT_EQ(near_->counters().send_errors, 2u);
+  ASSERT_TRUE(
+      Shell("ip link set veth0 up && ip addr replace 192.0.2.1/24 dev veth0 && "
+            "ip addr replace fe80::1/64 dev veth0 nodad"));
+  ASSERT_TRUE(WaitForLink("veth0"));
+  EXPECT_TRUE(near_->Flush().ok());
+  EXPECT_TRUE(Silent(*far_));
+}
+
+// Transmit stamps share the receive buffer of their socket.
+TEST_P(TransportTest, AFloodThatNobodyReadsIsCountedAndCostsNoTransmitStamp) {
+  const ptp::Send request = MakeSend(MessageType::kDelayReq, 1);
+  for (int i = 0; near_->counters().rx_overflows == 0 && i < 100'000; ++i) {
+    (void)far_->Send(request);
+    if (i % 64 == 0) near_->CountOverflows();
+  }
+  ASSERT_GT(near_->counters().rx_overflows, 0u);
+  const ptp::Send sent = MakeSend(MessageType::kSync, 2);
+  ASSERT_TRUE(near_->Send(sent).ok());
+  const auto stamp = TransmittedOf(*near_);
+  ASSERT_TRUE(stamp);
+  EXPECT_EQ(stamp->token, sent.token);
+
+  const uint64_t overflows = near_->counters().rx_overflows;
+  near_->CountOverflows();
+  EXPECT_EQ(near_->counters().rx_overflows, overflows) << "each counts once";
 }
 
 TEST_P(TransportTest, AFailedSendDoesNotShiftTheStampsOfLaterOnes) {
