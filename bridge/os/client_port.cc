@@ -156,7 +156,7 @@ void ClientPort::ReadFrames(bool errors, MonoTime now) {
     CarryOut(now);
   }
   if (errors) ReadTransmitted(now);
-  for (int i = 0; transport_ && i < PtpTransport::kBatch; ++i) {
+  while (transport_) {
     const auto frame = transport_->Receive(buffer_);
     if (!frame.ok()) {
       Warn(std::string(frame.status().message()), now);

@@ -82,11 +82,7 @@ void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
 }
 
 absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> buffer) {
-  for (int i = 0; i < kBatch; ++i) {
-    if (!reader_.Next(socket_.get())) {
-      if (errno == EAGAIN) return std::nullopt;
-      return ErrnoStatus(errno, "cannot receive");
-    }
+  while (reader_.Next(socket_.get())) {
     sockaddr_ll from;
     std::memcpy(&from, &reader_.name(), sizeof from);
     // Our own frames, and what a promiscuous interface picks up.
@@ -96,6 +92,7 @@ absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> b
     }
     if (auto frame = Take(reader_, stamps_, buffer)) return frame;
   }
+  if (errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
   return std::nullopt;
 }
 

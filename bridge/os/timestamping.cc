@@ -63,35 +63,35 @@ absl::Status EnableTransmitStamps(int fd, StampKind kind) {
                         : SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
 }
 
+MessageReader::MessageReader() {
+  for (size_t i = 0; i < kBatch; ++i) MakeReady(i);
+}
+
+void MessageReader::MakeReady(size_t at) {
+  Slot& slot = slots_[at];
+  places_[at] = {slot.octets.data(), slot.octets.size()};
+  msghdr& header = messages_[at].msg_hdr;
+  header = {};
+  header.msg_name = &slot.name;
+  header.msg_namelen = sizeof slot.name;
+  header.msg_iov = &places_[at];
+  header.msg_iovlen = 1;
+  header.msg_control = slot.control.data();
+  header.msg_controllen = slot.control.size();
+}
+
 bool MessageReader::Next(int fd, int flags) {
-  if (HasNext()) {
-    ++at_;
-    return true;
-  }
-  // Fewer than there was room for: that was all.
-  const bool drained = count_ > 0 && count_ < asked_;
-  asked_ = count_ == asked_ ? kMany : kFew;
-  count_ = at_ = 0;
-  if (drained) {
+  if (++at_ < count_) return true;
+  // The others are as they were.
+  for (size_t i = 0; i < count_; ++i) MakeReady(i);
+  at_ = 0;
+  if (std::exchange(count_, 0) > 0) {
     errno = EAGAIN;
     return false;
   }
-  for (size_t i = 0; i < asked_; ++i) {
-    Slot& slot = slots_[i];
-    places_[i] = {slot.octets.data(), slot.octets.size()};
-    msghdr& header = messages_[i].msg_hdr;
-    header = {};
-    header.msg_name = &slot.name;
-    header.msg_namelen = sizeof slot.name;
-    header.msg_iov = &places_[i];
-    header.msg_iovlen = 1;
-    header.msg_control = slot.control.data();
-    header.msg_controllen = slot.control.size();
-  }
   int read;
   do {
-    read = recvmmsg(fd, messages_.data(), static_cast<unsigned>(asked_),
-                    flags | MSG_DONTWAIT, nullptr);
+    read = recvmmsg(fd, messages_.data(), kBatch, flags | MSG_DONTWAIT, nullptr);
   } while (read < 0 && errno == EINTR);
   if (read <= 0) return false;
   count_ = static_cast<size_t>(read);
@@ -211,7 +211,7 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
 
 std::optional<TxStamp> PendingStamps::Read(int fd, MonoTime now,
                                            PtpTransport::Counters& counters) {
-  for (int i = 0; i < PtpTransport::kBatch && reader_.Next(fd, MSG_ERRQUEUE); ++i) {
+  while (reader_.Next(fd, MSG_ERRQUEUE)) {
     if (const auto sent =
             OnLooped(reader_.octets(), reader_.Stamp(kind_), now, counters)) {
       return sent;

@@ -29,19 +29,17 @@ absl::Status EnableTransmitStamps(int fd, StampKind kind);
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind);
 
 // Reads what is there with one system call, recvmmsg(2), and hands it out one by one.
-// Asks for a few, and for many once there were more.
 class MessageReader {
  public:
   // Frames longer than this are no PTP messages.
   static constexpr size_t kLongest = 1536;
 
-  MessageReader() = default;
+  MessageReader();
   MessageReader(const MessageReader&) = delete;
 
-  // Whether the next message is here already.
-  bool HasNext() const { return at_ + 1 < count_; }
   // The next message, without waiting; false with errno set when there is none. Says
-  // EAGAIN without asking the kernel once after everything was handed out.
+  // EAGAIN without asking the kernel once after all that was read was handed out:
+  // whoever reads until then has nothing left in hand, and has not read for ever.
   bool Next(int fd, int flags = 0);
 
   // Of that message:
@@ -56,8 +54,7 @@ class MessageReader {
   }
 
  private:
-  static constexpr size_t kFew = 4;
-  static constexpr size_t kMany = 32;
+  static constexpr size_t kBatch = PtpTransport::kBatch;
   struct Slot {
     std::array<uint8_t, kLongest> octets;
     sockaddr_storage name;
@@ -66,11 +63,12 @@ class MessageReader {
 
   const msghdr& header() const { return messages_[at_].msg_hdr; }
 
-  std::array<Slot, kMany> slots_;
-  std::array<mmsghdr, kMany> messages_{};
-  std::array<iovec, kMany> places_{};
-  size_t asked_ = kFew;
-  size_t count_ = 0;  // Read, of those asked for.
+  void MakeReady(size_t slot);
+
+  std::array<Slot, kBatch> slots_;
+  std::array<mmsghdr, kBatch> messages_{};
+  std::array<iovec, kBatch> places_;
+  size_t count_ = 0;  // Read.
   size_t at_ = 0;     // The one of now.
 };
 

@@ -5,7 +5,7 @@
 //   auto transport = PtpTransport::Open({.kind = Transport::kL2, .interface = "eth0"});
 //   ... poll(2) over AppendPollFds; on any revents, POLLERR and POLLPRI included:
 //   while (auto stamp = transport->ReadTransmitted()) ...
-//   for (int i = 0; i < PtpTransport::kBatch; ++i) ... transport->Receive(buffer)
+//   ... transport->Receive(buffer) until there is nothing more
 //   ... transport->Send(message)
 //   transport->Flush()
 //
@@ -86,8 +86,8 @@ class PtpTransport {
 
   // Frames longer than this are no PTP messages of ours.
   static constexpr size_t kBufferSize = 1536;
-  // Messages to receive in one turn of the loop, at most.
-  static constexpr int kBatch = 32;
+  // Messages of one socket in one turn of the loop, at most.
+  static constexpr size_t kBatch = 32;
 
   static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
   virtual ~PtpTransport() = default;
@@ -95,8 +95,10 @@ class PtpTransport {
   // POLLIN | POLLPRI; POLLERR comes unasked.
   virtual void AppendPollFds(std::vector<pollfd>& out) const = 0;
 
-  // The next message, or nothing when there is none now. An error is consumed by
-  // being returned: call again.
+  // The next message of this turn, or nothing when it has no more: each socket is read
+  // once, so that a flood on one starves neither the other nor who waits. Call until
+  // then, for some messages are in hand and poll(2) does not know of them. An error is
+  // consumed by being returned: call again.
   virtual absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) = 0;
 
   // To message.to, which is an address as RxFrame has it, or to the group that belongs

@@ -197,18 +197,16 @@ void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
 
 absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
     std::span<uint8_t> buffer) {
-  for (int i = 0, silent = 0; i < kBatch && silent < 2; ++i) {
-    // A batch of one, a batch of the other.
-    if (!readers_[turn_].HasNext()) turn_ ^= 1;
+  for (; turn_ < sockets_.size(); ++turn_) {
     MessageReader& reader = readers_[turn_];
-    if (!reader.Next(sockets_[turn_].get())) {
-      if (errno != EAGAIN) return ErrnoStatus(errno, "cannot receive");
-      ++silent;
-      continue;
+    while (reader.Next(sockets_[turn_].get())) {
+      if (auto frame = Take(reader, stamps_, buffer)) return frame;
     }
-    silent = 0;
-    if (auto frame = Take(reader, stamps_, buffer)) return frame;
+    if (errno == EAGAIN) continue;
+    ++turn_;
+    return ErrnoStatus(errno, "cannot receive");
   }
+  turn_ = 0;
   return std::nullopt;
 }
 

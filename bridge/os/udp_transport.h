@@ -42,8 +42,7 @@ class UdpTransport final : public PtpTransport {
   int interface_index_;
   StampKind stamps_;
   std::array<FileDescriptor, 2> sockets_;
-  // Which socket's turn it is: a flood on one starves none.
-  size_t turn_ = kEvent;
+  size_t turn_ = 0;  // The socket that is being read; all: none.
   std::array<MessageReader, 2> readers_;
   std::array<uint32_t, 2> drops_{};
   MessageWriter writer_;

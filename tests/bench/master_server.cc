@@ -68,7 +68,7 @@ class Server {
   }
 
   void ReadFrames() {
-    for (int i = 0; i < PtpTransport::kBatch; ++i) {
+    while (true) {
       const auto frame = transport_->Receive(buffer_);
       if (!frame.ok()) continue;
       if (!*frame) break;

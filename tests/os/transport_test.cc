@@ -58,18 +58,20 @@ struct Got {
 // What a software stamp says.
 UtcTime Utc(const EventStamp& stamp) { return std::get<UtcTime>(stamp); }
 
-// Everything that arrives, until `count` messages are there or nothing comes.
+// Everything that arrives, in whole turns, until `count` messages are there or nothing
+// comes.
 std::vector<Got> ReceiveAll(PtpTransport& transport, size_t count) {
   std::vector<Got> out;
   std::array<uint8_t, PtpTransport::kBufferSize> buffer;
   while (out.size() < count && WaitFor(transport)) {
-    const auto frame = transport.Receive(buffer);
-    EXPECT_TRUE(frame.ok()) << frame.status();
-    if (!frame.ok()) break;
-    if (!*frame) continue;
-    out.push_back({{(*frame)->octets.begin(), (*frame)->octets.end()},
-                   (*frame)->stamp,
-                   (*frame)->from});
+    while (true) {
+      const auto frame = transport.Receive(buffer);
+      EXPECT_TRUE(frame.ok()) << frame.status();
+      if (!frame.ok() || !*frame) break;
+      out.push_back({{(*frame)->octets.begin(), (*frame)->octets.end()},
+                     (*frame)->stamp,
+                     (*frame)->from});
+    }
   }
   return out;
 }
