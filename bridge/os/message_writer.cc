@@ -109,7 +109,7 @@ size_t MessageWriter::Arrange(size_t first) {
   return count;
 }
 
-// How many from `first` on may go as segments of one.
+// How many from `first` on go as segments of one.
 size_t MessageWriter::SameFrom(size_t first) const {
   const SocketAddress& to = slots_[first].to;
   size_t end = first + 1;
@@ -118,7 +118,7 @@ size_t MessageWriter::SameFrom(size_t first) const {
          std::memcmp(&slots_[end].to.storage, &to.storage, to.size) == 0) {
     ++end;
   }
-  return end - first;
+  return end - first < kWorthSegmenting ? 1 : end - first;
 }
 
 // sendmsg for one: simulators that interpose on libc do not know sendmmsg.

@@ -30,6 +30,8 @@ class MessageWriter {
  public:
   // General messages between two flushes; one more is a flush of its own.
   static constexpr size_t kCapacity = 64;
+  // With fewer it is not worth that a capture on a virtual interface shows them uncut.
+  static constexpr size_t kWorthSegmenting = 4;
 
   // Both are open and send to any address; `general` outlives this. Over `udp` messages
   // of one length to one address are one to the kernel, until it is cut up where

@@ -322,6 +322,25 @@ TEST_P(TransportTest, GeneralMessagesWaitForTheFlushAndKeepTheirOrder) {
   EXPECT_TRUE(Silent(*far_)) << "a flush sends everything once";
 }
 
+TEST_P(TransportTest, ATurnIsBoundedAndReadsEverySocket) {
+  constexpr size_t kEvents = 3 * PtpTransport::kBatch;
+  for (uint16_t i = 0; i < kEvents; ++i) {
+    ASSERT_TRUE(far_->Send(MakeSend(MessageType::kDelayReq, i)).ok());
+  }
+  ASSERT_TRUE(SendNow(*far_, MakeSend(MessageType::kDelayResp, 0)).ok());
+  usleep(50'000);
+
+  const auto first = ReceiveAll(*near_, 1);  // A turn is never left half way.
+  const auto generals = std::count_if(first.begin(), first.end(), [](const Got& got) {
+    return got.octets[0] == static_cast<uint8_t>(MessageType::kDelayResp);
+  });
+  const bool two_sockets = GetParam() != Transport::kL2;
+  EXPECT_EQ(first.size(), PtpTransport::kBatch + (two_sockets ? 1 : 0));
+  EXPECT_EQ(generals, two_sockets ? 1 : 0);
+  EXPECT_EQ(first.size() + ReceiveAll(*near_, kEvents + 1 - first.size()).size(),
+            kEvents + 1);
+}
+
 TEST_P(TransportTest, WhatCannotBeFlushedIsCountedAndForgotten) {
   ASSERT_TRUE(Shell("ip link set veth0 down"));
   ASSERT_TRUE(near_->Send(MakeSend(MessageType::kDelayResp, 1)).ok());
