@@ -160,7 +160,7 @@ void ClientPort::ReadFrames(bool errors, MonoTime now) {
     const auto frame = transport_->Receive(buffer_);
     if (!frame.ok()) {
       Warn(std::string(frame.status().message()), now);
-      continue;
+      break;
     }
     if (!*frame) break;
     engine_->OnFrame((*frame)->octets, (*frame)->stamp, (*frame)->from, now, actions_);

@@ -84,8 +84,7 @@ class PendingStamps {
 
   explicit PendingStamps(StampKind kind) : kind_(kind) {}
 
-  // Before it is sent: the stamp may be there
-  // when the send returns.
+  // Before it is sent: the stamp may be there when the send returns.
   void Expect(const ptp::Send& message, MonoTime now, PtpTransport::Counters& counters);
   // The message just expected was not sent after all.
   void TakeBack();

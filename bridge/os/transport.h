@@ -97,8 +97,8 @@ class PtpTransport {
 
   // The next message of this turn, or nothing when it has no more: each socket is read
   // once, so that a flood on one starves neither the other nor who waits. Call until
-  // then, for some messages are in hand and poll(2) does not know of them. An error is
-  // consumed by being returned: call again.
+  // then, for some messages are in hand and poll(2) does not know of them. An error
+  // ends the turn as well and leaves none in hand; the next turn may be better.
   virtual absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) = 0;
 
   // To message.to, which is an address as RxFrame has it, or to the group that belongs

@@ -203,7 +203,7 @@ absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
       if (auto frame = Take(reader, stamps_, buffer)) return frame;
     }
     if (errno == EAGAIN) continue;
-    ++turn_;
+    turn_ = (turn_ + 1) % sockets_.size();
     return ErrnoStatus(errno, "cannot receive");
   }
   turn_ = 0;

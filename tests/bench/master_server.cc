@@ -70,8 +70,7 @@ class Server {
   void ReadFrames() {
     while (true) {
       const auto frame = transport_->Receive(buffer_);
-      if (!frame.ok()) continue;
-      if (!*frame) break;
+      if (!frame.ok() || !*frame) break;
       const auto parsed = ptp::ParseMessage((*frame)->octets);
       const auto* message = std::get_if<ptp::Message>(&parsed);
       if (message == nullptr) continue;
