@@ -43,6 +43,7 @@ struct ptp_key {
   uint32_t reserved;
 };
 #define PTP_NO_VLAN 0xffff
+#define PTP_MAX_INTERFACES 8
 
 struct ptp_event {
   struct ptp_key key;

@@ -1,0 +1,12 @@
+// For builds where libbpf, clang or bpftool are missing, or -DREFCLOCKD_EBPF=OFF.
+#include "ebpf/bpf_hooks.h"
+
+namespace ebpf {
+
+std::unique_ptr<BpfHooks> BpfHooks::Load(Tier highest, const HookOptions&,
+                                         std::vector<Refusal>& refusals) {
+  refusals.push_back({highest, 0, "eBPF: this program was built without it"});
+  return nullptr;
+}
+
+}  // namespace ebpf
