@@ -28,34 +28,35 @@ constexpr int kNotSupported = 524;
 bool HasBtf() { return access("/sys/kernel/btf/vmlinux", R_OK) == 0; }
 
 absl::string_view Hint(Tier tier, int error) {
-  if (error == ENOSYS) return "a seccomp filter hides bpf(2), or the kernel has none";
-  if (tier != Tier::kTc && !HasBtf()) {
-    return "the kernel shows no BTF; CONFIG_DEBUG_INFO_BTF";
-  }
+  const bool absent = error == ENOENT || error == ESRCH;
   switch (tier) {
+    case Tier::kNone:
+      return error == ENOSYS ? "a seccomp filter hides bpf(2), or the kernel has none"
+                             : "needs CAP_BPF, and no seccomp filter against bpf(2)";
     case Tier::kTc:
-      return error == EINVAL ? "tcx needs Linux 6.6"
-                             : "needs CAP_BPF and CAP_NET_ADMIN, and a seccomp filter "
-                               "may refuse it";
+      return error == EINVAL ? "tcx needs Linux 6.6" : "needs CAP_NET_ADMIN";
+    case Tier::kTracepoints:
+      if (!HasBtf()) return "this kernel has no BTF; CONFIG_DEBUG_INFO_BTF";
+      return absent ? "this kernel lacks the tracepoints" : "needs CAP_PERFMON";
     case Tier::kFentry:
+      if (!HasBtf()) return "this kernel has no BTF; CONFIG_DEBUG_INFO_BTF";
       if (error == kNotSupported) return "arm64 has it since Linux 6.4";
-      if (geteuid() == 0 && error == EPERM)
-        return "lockdown or a policy of this kernel";
-      [[fallthrough]];
-    default:
-      return error == ENOENT || error == ESRCH
-                 ? "this kernel lacks the hook"
-                 : "needs CAP_BPF and CAP_PERFMON, and a seccomp filter may refuse it";
+      return absent ? "this kernel lacks the function"
+                    : "needs CAP_PERFMON; some kernels refuse it to root, too";
   }
+  return "";
 }
 
+// kNone: no tier at all.
 Refusal Refused(Tier tier, int error) {
   error = std::abs(error);
-  const absl::string_view text =
+  const std::string what =
+      tier == Tier::kNone ? "eBPF" : absl::StrCat("eBPF tier ", TierName(tier));
+  const absl::string_view why =
       error == kNotSupported ? "Operation not supported" : strerror(error);
   return {tier, error,
-          absl::StrCat("eBPF tier ", TierName(tier), " is not to be had: ", text,
-                       " (errno ", error, "; ", Hint(tier, error), ")")};
+          absl::StrCat(what, " is not to be had: ", why, " (errno ", error, "; ",
+                       Hint(tier, error), ")")};
 }
 
 // The running kernel's types; gone after loading.
@@ -287,12 +288,12 @@ class LoadedHooks final : public BpfHooks {
 
 std::unique_ptr<BpfHooks> BpfHooks::Load(Tier highest, const HookOptions& options,
                                          std::vector<Refusal>& refusals) {
-  //libbpf_set_print(nullptr);
+  libbpf_set_print(nullptr);
   for (const Tier tier : {Tier::kFentry, Tier::kTracepoints, Tier::kTc}) {
     if (tier > highest) continue;
     auto hooks = std::make_unique<LoadedHooks>(tier);
     if (const int error = hooks->MakeRing(options.ring_bytes)) {
-      refusals.push_back(Refused(tier, error));  // As would be all below.
+      refusals.push_back(Refused(Tier::kNone, error));
       return nullptr;
     }
     const int error = hooks->Attach(options);

@@ -26,9 +26,9 @@ enum class Tier : uint8_t {
 // "none", "tc", "tracepoints", "fentry".
 absl::string_view TierName(Tier tier);
 
-// Why there is no such tier, nor any above.
+// Why a tier could not be had.
 struct Refusal {
-  Tier tier;
+  Tier tier;         // kNone: none at all, or an interface is not watched.
   int error;         // errno; 0 when it was not the kernel that refused.
   std::string text;  // One line with errno and hint, fit for a log.
 };

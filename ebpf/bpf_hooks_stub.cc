@@ -3,9 +3,9 @@
 
 namespace ebpf {
 
-std::unique_ptr<BpfHooks> BpfHooks::Load(Tier highest, const HookOptions&,
+std::unique_ptr<BpfHooks> BpfHooks::Load(Tier, const HookOptions&,
                                          std::vector<Refusal>& refusals) {
-  refusals.push_back({highest, 0, "eBPF: this program was built without it"});
+  refusals.push_back({Tier::kNone, 0, "eBPF: this program was built without it"});
   return nullptr;
 }
 

@@ -44,6 +44,7 @@ struct ptp_key {
 };
 #define PTP_NO_VLAN 0xffff
 #define PTP_MAX_INTERFACES 8
+#define PTP_OWN_SOCKET (~0ull) /* From a filter on it. */
 
 struct ptp_event {
   struct ptp_key key;
@@ -53,7 +54,7 @@ struct ptp_event {
   uint64_t hardware; /* the NIC's stamp: ns of its PHC */
   uint64_t software; /* the kernel's stamp: ns of CLOCK_REALTIME */
   uint64_t socket;   /* a number that stands for the socket */
-  uint64_t cookie;   /* SO_COOKIE; of sockets that were never asked for theirs, 0 */
+  uint64_t cookie;   /* SO_COOKIE, 0 if nobody asked for it yet; PTP_OWN_SOCKET */
   uint32_t reason;   /* enum skb_drop_reason */
   uint8_t hook;      /* ptp_hook */
   uint8_t stamp_asked;

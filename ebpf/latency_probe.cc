@@ -86,10 +86,10 @@ void LatencyProbe::Resolve(const std::vector<std::string>& interfaces) {
     }
     watch.wire = if_nametoindex(name.c_str());
     if (watch.ifindex == 0 || watch.wire == 0) {
-      refusals_.push_back(
-          {Tier::kTc, ENODEV, absl::StrCat("eBPF: there is no interface ", interface)});
+      refusals_.push_back({Tier::kNone, ENODEV,
+                           absl::StrCat("eBPF: there is no interface ", interface)});
     } else if (watches_.size() == PTP_MAX_INTERFACES) {
-      refusals_.push_back({Tier::kTc, ENOSPC,
+      refusals_.push_back({Tier::kNone, ENOSPC,
                            absl::StrCat("eBPF: ", interface, " is not watched, only ",
                                         PTP_MAX_INTERFACES, " interfaces can be")});
     } else {

@@ -32,6 +32,11 @@ void Matcher::AddOwnCookie(uint64_t cookie) {
   if (cookie != 0) own_cookies_.push_back(cookie);
 }
 
+bool Matcher::IsOwn(uint64_t cookie) const {
+  return cookie == PTP_OWN_SOCKET || std::find(own_cookies_.begin(), own_cookies_.end(),
+                                               cookie) != own_cookies_.end();
+}
+
 void Matcher::OnEvent(const ptp_event& event) {
   ApplyOwnStampsUntil(static_cast<int64_t>(event.time));
   Apply(event);
@@ -118,9 +123,7 @@ void Matcher::OnSocket(const ptp_event& event) {
     return;
   }
   const bool ours =
-      own_cookies_.empty()
-          ? !message->record.socket
-          : std::count(own_cookies_.begin(), own_cookies_.end(), event.cookie) > 0;
+      own_cookies_.empty() ? !message->record.socket : IsOwn(event.cookie);
   if (ours) {
     message->record.socket = static_cast<int64_t>(event.time);
     message->socket = event.socket;

@@ -81,6 +81,7 @@ class Matcher {
     uint64_t socket = 0;  // Received: that of record.socket. Sent: the sender's.
   };
 
+  bool IsOwn(uint64_t cookie) const;
   void Apply(const ptp_event& event);
   void Apply(const OwnStamp& stamp);
   void ApplyOwnStampsUntil(int64_t mono_ns);

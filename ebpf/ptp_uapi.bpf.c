@@ -42,7 +42,7 @@ int egress(struct __sk_buff* skb) {
 /* On sockets of ours; packets begin where the socket's kind says. */
 static __always_inline int queued(struct __sk_buff* skb, struct ptp_event* event) {
   event->key.ifindex = skb->ifindex;
-  event->cookie = bpf_get_socket_cookie(skb);
+  event->cookie = PTP_OWN_SOCKET;
   emit(event);
   return PASS;
 }

@@ -1,0 +1,78 @@
+"""The probe program of ebpf/ and the PTP messages it is to see."""
+import json
+import sys
+from pathlib import Path
+
+from . import peers
+from .cable import FAR_IF, NEAR_IF, wait_until
+from .kit import Skip
+
+TRAFFIC = Path(__file__).with_name("ptp_traffic.py")
+
+# bpf(2) answers with an errno, from a filter of ours; then the program proper.
+REFUSE_BPF = """
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50000 | int(sys.argv[1])), (6, 0, 0, 0x7fff0000)]
+filter = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *c) for c in code))
+program = ctypes.create_string_buffer(struct.pack("=H6xQ", len(code), ctypes.addressof(filter)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def without_bpf_call(errno):
+    return [sys.executable, "-c", REFUSE_BPF, errno]
+
+
+HIDE_BTF = ["unshare", "-m", "sh", "-c",
+            'mount -t tmpfs none /mnt && mount --bind /mnt /sys/kernel/btf && exec "$@"', "sh"]
+
+
+class LatencyProbe:
+    """latency_probe on the near side; `before` is put before its command line."""
+
+    def __init__(self, cable, *arguments, interface=NEAR_IF, before=()):
+        program = peers.BIN / "latency_probe"
+        self.process = cable.near("latency_probe", [*before, program, *arguments, interface])
+        wait_until(lambda: '"tier"' in self.process.log() or not self.process.running(), 20, "the tier")
+        self.head = json.loads(self.process.log().splitlines()[0])
+        if "built without" in self.process.log():
+            raise Skip("built without eBPF")
+
+    def demand(self, tier):
+        assert self.head["tier"] == tier, self.head
+
+    def refusals(self):
+        return {r["tier"]: r for r in self.head["refusals"]}
+
+    def finish(self):
+        """(records received, records sent, counters)."""
+        assert self.process.stop() == 0, self.process.tail()
+        *records, last = map(json.loads, self.process.log().splitlines()[1:])
+        received = [r for r in records if r["direction"] == "rx"]
+        return received, [r for r in records if r["direction"] == "tx"], last["counters"]
+
+
+class Sender:
+    def __init__(self, cable, side, transport, *arguments, interface=None, count=1000):
+        self.count = count
+        self.process = cable.start(side, f"sender-{side}", [
+            sys.executable, TRAFFIC, "send", f"--interface={interface or (NEAR_IF if side == 'near' else FAR_IF)}",
+            f"--transport={transport}", f"--count={count}", *arguments])
+
+    def wait(self):
+        assert self.process.exit_code(60) == 0, self.process.tail()
+        return json.loads(self.process.log())
+
+
+class Receiver:
+    def __init__(self, cable, transport, interface=NEAR_IF, name="receiver"):
+        self.process = cable.near(name, [sys.executable, TRAFFIC, "receive", f"--interface={interface}",
+                                         f"--transport={transport}"])
+        self.process.wait_for("receiving")
+
+    def received(self):
+        self.process.stop()
+        return json.loads(self.process.log().splitlines()[-1])["received"]
