@@ -107,6 +107,7 @@ void Matcher::Apply(const ptp_event& event) {
 
 // Its PTP_AT_STACK, exactly; a repeated key is another message.
 Matcher::Message* Matcher::AtStack(const ptp_event& event) {
+  if (event.message == 0) return nullptr;
   const auto found =
       std::find_if(messages_.rbegin(), messages_.rend(), [&](const Message& m) {
         return m.record.stack == Known(event.message) &&
@@ -146,7 +147,8 @@ void Matcher::OnXmit(const ptp_event& event) {
 void Matcher::OnRead(const ptp_event& event) {
   Message* message = Newest(event.key, event.socket);
   if (message == nullptr) {
-    ++counters_.unmatched;
+    // A tap's reading of what others sent or got is none of ours.
+    counters_.unmatched += Newest(event.key, 0) == nullptr;
     return;
   }
   Record& record = message->record;

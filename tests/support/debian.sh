@@ -8,7 +8,8 @@
 #
 # Expects $root (the source tree).
 
-build_packages=(cmake ninja-build g++ pkg-config libabsl-dev libtomlplusplus-dev libmd-dev nlohmann-json3-dev tzdata)
+build_packages=(cmake ninja-build g++ pkg-config libabsl-dev libtomlplusplus-dev libmd-dev nlohmann-json3-dev tzdata
+  clang bpftool libbpf-dev) # The eBPF probes.
 run_packages=(python3 iproute2 util-linux procps netbase) # netbase: ntpq looks up "ntp"
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev)
 asan_packages=(clang-14 llvm-14 libclang-rt-14-dev)
