@@ -51,7 +51,7 @@ static __always_inline struct current* current(void) {
 }
 
 /* The ways from a driver into the stack. */
-SEC("tp_btf/netif_rx_entry")
+SEC("tp_btf/netif_rx")
 int BPF_PROG(driver_rx, struct sk_buff* skb) { return entered(skb); }
 
 SEC("tp_btf/napi_gro_receive_entry")

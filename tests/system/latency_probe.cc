@@ -152,6 +152,9 @@ void Print(const LatencyProbe& probe, const Record& record) {
       Vlans(key), R"(,"ifindex":)", key.ifindex, R"(,"other_sockets":)",
       record.other_sockets, R"(,"asked":)", record.stamp_asked, R"(,"missing":)",
       record.stamp_missing);
+  if (record.hardware_stamp) {
+    absl::StrAppend(&line, R"(,"hardware":)", *record.hardware_stamp);
+  }
   if (record.software_stamp) {
     absl::StrAppend(&line, R"(,"software":)", *record.software_stamp);
   }

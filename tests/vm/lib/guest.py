@@ -40,6 +40,7 @@ def keep_in_memory():
     commands = [shutil.which(c) for c in ("env", "ip", "ipcrm", "setpriv", "sh")] + [sys.executable]
     commands += [path for path in (*peers.PEERS.glob("*/usr/*bin/*"), *peers.BIN.glob("refclock*")) if
                  path.name in ("ptp4l", "phc2sys", "phc_ctl", "chronyd", "chronyc", "ntpd", "refclockd", "refclockctl")]
+    commands += peers.BIN.glob("latency_probe")
     linked = subprocess.run(["ldd", *commands], env=peers.peer_env(), stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True).stdout
     files = [*commands, *re.findall(r"(/\S+) \(0x", linked), "/etc/ld.so.cache", "/etc/passwd", "/etc/group",
