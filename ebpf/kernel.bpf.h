@@ -129,15 +129,19 @@ static __always_inline void add_offloaded_vlan(const struct sk_buff* skb,
   if (skb->vlan_proto != 0) ptp_add_vlan(key, skb->vlan_tci);
 }
 
-static __always_inline uint8_t tx_flags(const struct sk_buff* skb) {
-  const struct skb_shared_info* shared = (const void*)(head_of(skb) + skb->end);
-  return BPF_CORE_READ(shared, tx_flags);
+static __always_inline const struct skb_shared_info* shared(const struct sk_buff* skb) {
+  return (const void*)(head_of(skb) + skb->end);
+}
+
+static __always_inline bool stamp_asked(const struct sk_buff* skb) {
+  return BPF_CORE_READ(shared(skb), tx_flags) & (SKBTX_HW_TSTAMP | SKBTX_SW_TSTAMP);
 }
 
 static __always_inline uint64_t hardware_stamp(const struct sk_buff* skb) {
-  const struct skb_shared_info* shared = (const void*)(head_of(skb) + skb->end);
-  if (BPF_CORE_READ(shared, tx_flags) & SKBTX_HW_TSTAMP_NETDEV) return 0;
-  return (uint64_t)BPF_CORE_READ(shared, hwtstamps.hwtstamp);
+  const struct skb_shared_info* info = shared(skb);
+  const uint64_t stamp = (uint64_t)BPF_CORE_READ(info, hwtstamps.hwtstamp);
+  if (stamp == 0 || BPF_CORE_READ(info, tx_flags) & SKBTX_HW_TSTAMP_NETDEV) return 0;
+  return stamp;
 }
 
 static __always_inline uint64_t software_stamp(const struct sk_buff* skb) {

@@ -126,8 +126,7 @@ void LatencyProbe::Note(OwnStamp::Point point, uint32_t ifindex,
                         ptp_transport transport, std::span<const uint8_t> message,
                         int64_t mono_ns, const Stamps& stamps) {
   OwnStamp stamp{point, {}, mono_ns, stamps.hardware, stamps.software};
-  ptp_clear(&stamp.key);
-  stamp.key.direction = point == OwnStamp::Point::kReceived ? PTP_RX : PTP_TX;
+  ptp_begin(&stamp.key, point == OwnStamp::Point::kReceived ? PTP_RX : PTP_TX);
   stamp.key.transport = static_cast<uint8_t>(transport);
   stamp.key.ifindex = ifindex;
   if (ptp_parse_header(LoadSpan, &message, 0, &stamp.key) && Wanted(stamp.key)) {

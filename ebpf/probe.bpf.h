@@ -48,6 +48,5 @@ static __always_inline void begin(struct ptp_event* event, enum ptp_hook hook,
   __builtin_memset(event, 0, sizeof(*event));
   event->hook = hook;
   event->time = bpf_ktime_get_ns();
-  ptp_clear(&event->key);
-  event->key.direction = direction;
+  ptp_begin(&event->key, direction);
 }

@@ -44,8 +44,9 @@ PTP_INLINE void ptp_add_vlan(struct ptp_key* key, uint16_t tci) {
   key->vlan[1] = outer == PTP_NO_VLAN ? PTP_NO_VLAN : vid;
 }
 
-PTP_INLINE void ptp_clear(struct ptp_key* key) {
-  __builtin_memset(key, 0, sizeof(*key));
+/* What a parse begins with; all other fields 0. */
+PTP_INLINE void ptp_begin(struct ptp_key* key, enum ptp_direction direction) {
+  key->direction = (uint8_t)direction;
   key->vlan[0] = key->vlan[1] = PTP_NO_VLAN;
 }
 
@@ -96,7 +97,7 @@ PTP_INLINE int ptp_parse_ip6(ptp_load load, const void* frame, uint32_t offset,
 }
 
 /* A frame whose payload of `ethertype` begins at `offset`. `key` comes from
- * ptp_clear(); its direction, ifindex and netns are left alone. 0: no PTP. */
+ * ptp_begin(); its direction, ifindex and netns are left alone. 0: no PTP. */
 PTP_INLINE int ptp_parse(ptp_load load, const void* frame, uint16_t ethertype,
                          uint32_t offset, struct ptp_key* key) {
   for (int tags = 0;

@@ -160,7 +160,7 @@ int BPF_PROG(at_xmit, const struct sk_buff* skb, const struct net_device* dev) {
   event.key.ifindex = (uint32_t)dev->ifindex;
   add_offloaded_vlan(skb, &event.key);
   if (!ptp_parse_frame(load_octets, &octets, &event.key)) return 0;
-  event.stamp_asked = (tx_flags(skb) & (SKBTX_HW_TSTAMP | SKBTX_SW_TSTAMP)) != 0;
+  event.stamp_asked = stamp_asked(skb);
   event.socket = (uint64_t)skb->sk;
   emit(&event);
   return 0;

@@ -22,12 +22,11 @@ constexpr Matcher::Hooks kAll = {
     .first = true, .socket = true, .stamp_udp = true, .stamp_l2 = true, .reads = true};
 
 ptp_key Key(ptp_direction direction, uint16_t sequence, uint32_t ifindex = 2) {
-  ptp_key key;
-  ptp_clear(&key);
+  ptp_key key{};
+  ptp_begin(&key, direction);
   key.clock_identity = 0x1122334455667788;
   key.port_number = 1;
   key.sequence_id = sequence;
-  key.direction = direction;
   key.transport = PTP_UDP4;
   key.ifindex = ifindex;
   return key;

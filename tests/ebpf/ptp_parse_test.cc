@@ -12,8 +12,8 @@ namespace {
 using ::testing::ElementsAre;
 
 std::optional<ptp_key> Parse(const Octets& frame) {
-  ptp_key key;
-  ptp_clear(&key);
+  ptp_key key{};
+  ptp_begin(&key, PTP_RX);
   if (ptp_parse_frame(LoadOctets, &frame, &key) == 0) return std::nullopt;
   return key;
 }
@@ -63,8 +63,8 @@ TEST(PtpParse, KeepsTheVidsOfTagsOuterFirst) {
 
 TEST(PtpParse, PutsATagThatTheNicTookOffBeforeThatOfTheFrame) {
   const Octets frame = Frame(Tag(7), 0x88f7, Message());
-  ptp_key key;
-  ptp_clear(&key);
+  ptp_key key{};
+  ptp_begin(&key, PTP_RX);
   ptp_add_vlan(&key, 0xe000 | 100);
   ASSERT_TRUE(ptp_parse_frame(LoadOctets, &frame, &key));
   EXPECT_THAT(key.vlan, ElementsAre(100, 7));

@@ -21,7 +21,8 @@ int Load(const void* frame, uint32_t offset, void* to, uint32_t size) {
 }
 
 bool Parse(std::span<const uint8_t> frame, ptp_key& key) {
-  ptp_clear(&key);
+  key = {};
+  ptp_begin(&key, PTP_RX);
   const bool found = ptp_parse_frame(Load, &frame, &key) != 0;
   if (found) {
     FUZZ_REQUIRE(frame.size() >= 14 + PTP_HEADER && key.transport <= PTP_UDP6);

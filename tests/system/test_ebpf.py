@@ -1,7 +1,7 @@
 """The probes of ebpf/ on the running kernel: every message seen, every refusal told."""
 from lib.cable import FAR_IF, NEAR_IF
 from lib.kit import rows
-from lib.latency_probe import HIDE_BTF, LatencyProbe, Receiver, Sender, without_bpf_call
+from lib.latency_probe import HIDE_BTF, LatencyProbe, Receiver, Sender, without_bpf_call, without_tracepoints
 
 RATE, COUNT = 200, 1000
 CLOCK = "1122fffe00f00d"
@@ -119,6 +119,29 @@ def test_a_full_ring_is_counted(cable):
     received, _, counters = probe.finish()
     receiver.received()
     assert counters["ring_lost"] > 0 and len(received) + counters["ring_lost"] + counters["unmatched"] >= 2000, counters
+
+
+@rows(("l2",), ("udp4",))
+def test_an_older_kernel_has_socket_filters_instead_of_the_newest_tracepoints(cable, transport):
+    older = without_tracepoints(cable, "sk_data_ready", "inet_sk_error_report", "kfree_skb", "sock_recv_length")
+    probe = LatencyProbe(cable, "--tier=tracepoints", f"--receive={transport}", before=older)
+    probe.demand("tracepoints")
+    both_ways(cable, transport)
+    received, sent, counters = probe.finish()
+    exactly(received, COUNT, transport, [], RECEIVED)
+    exactly(sent, COUNT, transport, [], [])
+    clean(counters)
+
+
+def test_a_tracepoint_that_has_to_be_there_is_a_tier_less(cable):
+    probe = LatencyProbe(cable, before=without_tracepoints(cable, "net_dev_start_xmit"))
+    probe.demand("tc")
+    refusal = probe.refusals()["tracepoints"]
+    assert refusal["errno"] == 2 and "lacks the tracepoints" in refusal["text"], refusal
+    Sender(cable, "far", "l2", count=20).wait()
+    received, _, _ = probe.finish()
+    assert len(received) == 20
+    print(refusal["text"])
 
 
 def lives(probe):

@@ -30,6 +30,18 @@ HIDE_BTF = ["unshare", "-m", "sh", "-c",
             'mount -t tmpfs none /mnt && mount --bind /mnt /sys/kernel/btf && exec "$@"', "sh"]
 
 
+def without_tracepoints(cable, *names):
+    """A kernel too old for these: its BTF, bind-mounted, calls them something else."""
+    types = Path("/sys/kernel/btf/vmlinux").read_bytes()
+    for name in names:
+        symbol = f"\0btf_trace_{name}\0".encode()
+        assert types.count(symbol) == 1, name
+        types = types.replace(symbol, symbol[:-2] + b"X\0")
+    file = cable.dir / "vmlinux.btf"
+    file.write_bytes(types)
+    return ["unshare", "-m", "sh", "-c", f'mount --bind {file} /sys/kernel/btf/vmlinux && exec "$@"', "sh"]
+
+
 class LatencyProbe:
     """latency_probe on the near side; `before` is put before its command line."""
 
