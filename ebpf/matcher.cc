@@ -184,8 +184,11 @@ void Matcher::OnDrop(const ptp_event& event) {
 void Matcher::Apply(const OwnStamp& own) {
   Message* message = Newest(own.key, 0);
   const bool sent = own.point == OwnStamp::Point::kSent;
-  if (message == nullptr || (sent && message->record.send) ||
-      (own.point == OwnStamp::Point::kReceived && message->record.user)) {
+  const bool again =  // The key, by another message; a hook sees the same reading.
+      message != nullptr &&
+      ((sent && message->record.send) || (own.point == OwnStamp::Point::kReceived &&
+                                          message->record.user && !hooks_.reads));
+  if (message == nullptr || again) {
     if (hooks_.first && !sent) ++counters_.unmatched;
     message = &Begin(own.key, own.mono_ns);
   }

@@ -110,8 +110,8 @@ TEST_F(MatcherTest, ReadsOfASocketAreInTheOrderOfItsQueue) {
     Stack(sequence, 100u * sequence);
     Socket(sequence, 100u * sequence, 100u * sequence + 1, 7);
   }
-  Recv(1000, 8);  // Another socket.
-  for (const uint64_t time : {1001, 1002, 1003, 1004}) Recv(time, 7);  // One too many.
+  Recv(1000, 8);                                                   // Another socket.
+  for (uint64_t time = 1001; time <= 1004; ++time) Recv(time, 7);  // One too many.
   std::vector<int64_t> read;
   for (const Record& record : Finish(2 * kSecond)) read.push_back(record.user.value());
   EXPECT_THAT(read, ElementsAre(At(1001), At(1002), At(1003)));
@@ -209,6 +209,17 @@ TEST_F(MatcherTest, ASocketThatTapsWhatIsSentReadsNoStamp) {
   const auto records = Finish(3 * kSecond);
   ASSERT_THAT(records, SizeIs(1));
   EXPECT_EQ(records[0].stamp_read, std::nullopt);
+  EXPECT_EQ(counters().unmatched, 0u);
+}
+
+TEST_F(MatcherTest, AHookAndTheProgramMayBothSeeTheSameReading) {
+  Stack(1, 100);
+  Socket(1, 100, 120, 7);
+  Recv(200, 7);
+  Own(Point::kReceived, PTP_RX, 1, 205);
+  const auto records = Finish(2 * kSecond);
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_THAT(records[0].user, Optional(At(205)));
   EXPECT_EQ(counters().unmatched, 0u);
 }
 

@@ -1,7 +1,8 @@
 """The probes of ebpf/ on the running kernel: every message seen, every refusal told."""
 from lib.cable import FAR_IF, NEAR_IF
 from lib.kit import rows
-from lib.latency_probe import HIDE_BTF, LatencyProbe, Receiver, Sender, without_bpf_call, without_tracepoints
+from lib.latency_probe import (
+    HIDE_BTF, LatencyProbe, Receiver, Sender, set_offload, without_bpf_call, without_tracepoints)
 
 RATE, COUNT = 200, 1000
 CLOCK = "1122fffe00f00d"
@@ -66,6 +67,22 @@ def test_a_program_of_its_own_needs_no_user_side(cable, tier, transport):
     exactly(sent, COUNT, transport, [], ["driver-stamp"] if queued else [])
     clean(counters)
     print(counters)
+
+
+ETHTOOL_STSO, ETHTOOL_SGRO = 0x1F, 0x2C
+
+
+def test_a_driver_with_napi_is_seen_as_well(cable):
+    """veth has NAPI where it does GRO; its other way into the stack is hidden here."""
+    set_offload(cable, "far", ETHTOOL_STSO, 0)
+    set_offload(cable, "near", ETHTOOL_SGRO, 1)
+    receiver = Receiver(cable, "l2")
+    probe = LatencyProbe(cable, "--tier=tracepoints", "--user-side", before=without_tracepoints(cable, "netif_rx"))
+    Sender(cable, "far", "l2", count=COUNT).wait()
+    received, _, counters = probe.finish()
+    assert receiver.received() == COUNT
+    exactly(received, COUNT, "l2", [], RECEIVED)
+    clean(counters)
 
 
 @rows(*((tier, t, tags) for tier in ("tracepoints", "tc") for t in ("l2", "udp4", "udp6")

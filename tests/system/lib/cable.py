@@ -202,11 +202,14 @@ class Cable:
         """Moves this process into the near side's IPC namespace (to read SHM)."""
         self._setns("near", "ipc", _CLONE_NEWIPC)
 
-    @contextlib.contextmanager
     def near_network(self):
         """Sockets opened inside belong to the near side's network."""
+        return self.network("near")
+
+    @contextlib.contextmanager
+    def network(self, side):
         with open("/proc/self/ns/net") as home:
-            self._setns("near", "net", _CLONE_NEWNET)
+            self._setns(side, "net", _CLONE_NEWNET)
             try:
                 yield
             finally:

@@ -1,5 +1,9 @@
 """The probe program of ebpf/ and the PTP messages it is to see."""
+import ctypes
+import fcntl
 import json
+import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -40,6 +44,14 @@ def without_tracepoints(cable, *names):
     file = cable.dir / "vmlinux.btf"
     file.write_bytes(types)
     return ["unshare", "-m", "sh", "-c", f'mount --bind {file} /sys/kernel/btf/vmlinux && exec "$@"', "sh"]
+
+
+def set_offload(cable, side, command, on):
+    """An ETHTOOL_S... command of linux/ethtool.h on that side's interface."""
+    value = ctypes.create_string_buffer(struct.pack("=II", command, on))
+    request = struct.pack("=16sQ16x", (NEAR_IF if side == "near" else FAR_IF).encode(), ctypes.addressof(value))
+    with cable.network(side), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, 0x8946, request)  # SIOCETHTOOL
 
 
 class LatencyProbe:
