@@ -38,7 +38,7 @@ class LatencyProbe {
     // Also hook reads by programs that note nothing: costs CPU at every read of every
     // socket of the machine (README.md). Tracepoints and fentry only.
     bool user_side = false;
-    size_t ring_bytes = 1 << 20;  // A power of two; 120 octets per event.
+    size_t ring_bytes = 1 << 20;  // A power of two; 104 octets per event.
     Matcher::Limits limits;
   };
 

@@ -192,6 +192,16 @@ def test_cap_bpf_alone_is_not_enough(cable):
     print(probe.head)
 
 
+def test_two_capabilities_do_instead_of_root(cable):
+    caps = "+bpf,+perfmon"
+    probe = LatencyProbe(cable, before=["setpriv", "--reuid=65534", "--clear-groups", f"--inh-caps={caps}",
+                                        f"--ambient-caps={caps}"])
+    assert probe.head["tier"] in ("tracepoints", "fentry"), probe.head
+    Sender(cable, "far", "l2", count=20).wait()
+    received, _, _ = probe.finish()
+    assert len(received) == 20
+
+
 def test_an_interface_that_is_not_there_is_named(cable):
     probe = LatencyProbe(cable, interface="nosuch0")
     probe.demand("none")
