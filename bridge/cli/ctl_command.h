@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "bridge/cli/arguments.h"
 
@@ -38,6 +39,9 @@ std::string Printable(absl::string_view text);
 
 // "-1.23 us": three significant digits or more, with a unit that suits.
 std::string Nanoseconds(double ns);
+
+// By --socket, --config or the default.
+absl::StatusOr<std::string> SocketPath(const Arguments& arguments);
 
 // The table `status` prints, from the daemon's JSON; a text that is not the
 // daemon's becomes an error.

@@ -302,6 +302,8 @@ constexpr Flag kFlags[] = {
     {"config", "FILE", "take status.socket from this configuration"},
 };
 
+}  // namespace
+
 absl::StatusOr<std::string> SocketPath(const Arguments& arguments) {
   if (const auto socket = arguments.Get("socket")) return *socket;
   const auto file = arguments.Get("config");
@@ -319,8 +321,6 @@ absl::StatusOr<std::string> SocketPath(const Arguments& arguments) {
                       absl::StrAppend(out, e.ToString());
                     }));
 }
-
-}  // namespace
 
 int Status(Words words) {
   const auto arguments = Arguments::Parse(words, kFlags);

@@ -24,6 +24,7 @@ enum class Timestamping { kAuto, kHardware, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
 enum class PhcMode { kDiscipline, kObserve };
 enum class GrandmasterSource { kSystem, kPhc };
+enum class EbpfUse { kOff, kAuto, kRequired };
 
 struct Config {
   Role role = Role::kClient;
@@ -107,6 +108,11 @@ struct Config {
   struct Status {
     std::string socket = "/run/refclockd/status.sock";
   } status;
+
+  struct Ebpf {
+    // Required: not having any hooks in the kernel is an error.
+    EbpfUse enable = EbpfUse::kOff;
+  } ebpf;
 
   struct Realtime {
     int priority = 0;

@@ -275,6 +275,8 @@ constexpr Use kUses[] = {
     {"gnss", kGrandmaster},
     {"utc.arbitrary_timescale", kClient | kCompanion},
     {"output", kClient | kCompanion},
+    // ptp4l's sockets are not ours: refclockctl latency --interface watches them.
+    {"ebpf", kClient | kGrandmaster},
 };
 
 unsigned RolesOf(const Option& option) {
@@ -651,6 +653,13 @@ std::vector<Option> AllOptions() {
   add({Path("status.socket", kLongestSocketPath,
             "socket on which refclockctl finds the daemon",
             [](Config& c) -> std::string& { return c.status.socket; }),
+       Choice<EbpfUse>(
+           "ebpf.enable",
+           {{"off", EbpfUse::kOff},
+            {"auto", EbpfUse::kAuto},
+            {"required", EbpfUse::kRequired}},
+           "measure with BPF where messages spend their time (refclockctl latency)",
+           [](Config& c) -> EbpfUse& { return c.ebpf.enable; }),
        Int("realtime.priority", 0, 99, "0 = off", "SCHED_FIFO priority; 0 = off",
            [](Config& c) -> int& { return c.realtime.priority; }),
        Flag("realtime.lock_memory", "keep the daemon's memory from being paged out",

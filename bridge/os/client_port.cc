@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(
     port->log_.Write(line);
   }
   port->WarnOfInterface();
+  RETURN_IF_ERROR(port->OpenMeter());
   return port;
 }
 
@@ -61,6 +62,30 @@ ClientPort::~ClientPort() {
   Finish();
   Flush(MonoNow());
   RememberFrequency(MonoNow());
+}
+
+// Measuring is worth a line when it can't be had, and an end only when it was required.
+absl::Status ClientPort::OpenMeter() {
+  if (config_.ebpf.enable == EbpfUse::kOff) return absl::OkStatus();
+  auto meter = std::make_unique<LatencyMeter>(LatencyMeter::Options{
+      .interface = config_.ptp.interface, .transport = config_.ptp.transport});
+  if (config_.ebpf.enable == EbpfUse::kRequired && meter->tier() == ebpf::Tier::kNone) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "ebpf.enable = \"required\": ",
+        meter->refusals().empty() ? "no hooks" : meter->refusals().back().text));
+  }
+  for (const ebpf::Refusal& refusal : meter->refusals()) {
+    log_.Write({Severity::kNotice, refusal.text});
+  }
+  log_.Write({Severity::kNotice, absl::StrCat("latencies are measured by ",
+                                              ebpf::TierName(meter->tier()) == "none"
+                                                  ? "our own clock readings only"
+                                                  : ebpf::TierName(meter->tier()))});
+  std::vector<pollfd> sockets;
+  transport_->AppendPollFds(sockets);
+  for (const pollfd& socket : sockets) meter->Own(socket.fd);
+  meter_ = std::move(meter);
+  return absl::OkStatus();
 }
 
 // What will keep samples from coming although nothing fails.
@@ -163,6 +188,7 @@ void ClientPort::ReadFrames(bool errors, MonoTime now) {
       break;
     }
     if (!*frame) break;
+    if (meter_) meter_->Received((*frame)->octets, (*frame)->stamp, MonoNow());
     engine_->OnFrame((*frame)->octets, (*frame)->stamp, (*frame)->from, now, actions_);
     CarryOut(now);
   }
@@ -172,6 +198,7 @@ void ClientPort::ReadTransmitted(MonoTime now) {
   while (transport_) {
     const auto stamp = transport_->ReadTransmitted();
     if (!stamp) break;
+    if (meter_) meter_->StampRead(stamp->token, stamp->sent, MonoNow());
     if (!hardware_.present()) engine_->OnPair(ReadPair(), now, actions_);
     engine_->OnTransmitted(stamp->token, stamp->sent, now, actions_);
     CarryOut(now);
@@ -223,6 +250,12 @@ void ClientPort::Reopen(MonoTime now) {
   auto opened = PtpTransport::Open(TransportOptions(config_));
   if (opened.ok()) {
     transport_ = *std::move(opened);
+    if (meter_) {  // The interface is another one now.
+      meter_.reset();
+      if (const auto measured = OpenMeter(); !measured.ok()) {
+        Warn(std::string(measured.message()), now);
+      }
+    }
   } else {
     transport_.reset();
     Warn(std::string(opened.status().message()), now);
@@ -231,6 +264,7 @@ void ClientPort::Reopen(MonoTime now) {
 
 void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) {
   Port::OncePerSecond(kernel, now);
+  if (meter_) meter_->Drain(now);
   if (link_.fd() < 0) OnLinkEvent(link_.Refresh(), now);
   if (hardware_.present()) LookAfterHardware(now);
   if (!Ready() && link_.info()) {  // It could not be opened when it came back.
@@ -288,6 +322,7 @@ ClockReading ClientPort::ReadClocks(MonoTime now) {
     const auto read = hardware_.phc->Read();
     if (read.ok()) {
       phc = *read;
+      if (meter_) meter_->OnPhcReading(*read);
     } else {
       Warn(std::string(read.status().message()), now);
       hardware_lost_ = absl::IsNotFound(read.status());
@@ -314,6 +349,7 @@ void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
 
 void ClientPort::Send(const ptp::Send& message, MonoTime now) {
   if (!transport_) return;
+  if (meter_ && ptp::IsEvent(message.type)) meter_->Sending(message, MonoNow());
   const absl::Status sent = transport_->Send(message);
   sent_event_ |= sent.ok() && ptp::IsEvent(message.type);
   if (!sent.ok()) Warn(std::string(sent.message()), now);
@@ -327,6 +363,11 @@ void ClientPort::Flush(MonoTime now) {
 
 StatusReport ClientPort::Report(MonoTime now) const {
   StatusReport report = Port::Report(now);
+  if (meter_) {
+    std::optional<TimeDelta> path;
+    if (report.path_delay_ns) path = TimeDelta::FromNanosDouble(*report.path_delay_ns);
+    report.rx_latency = meter_->Report(now, path);
+  }
   const auto count = [&report](const char* name, uint64_t value) {
     report.counters.emplace_back(name, value);
   };

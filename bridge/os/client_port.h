@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "bridge/os/hardware.h"
 #include "bridge/os/interface.h"
+#include "bridge/os/latency_meter.h"
 #include "bridge/os/port.h"
 #include "bridge/os/transport.h"
 
@@ -47,6 +48,7 @@ class ClientPort final : public Port {
   };
 
   void WarnOfInterface() const;
+  absl::Status OpenMeter();
   void ReadFrames(bool errors, MonoTime now);
   void ReadTransmitted(MonoTime now);
   void OnLinkEvent(std::optional<LinkEvent> event, MonoTime now);
@@ -65,6 +67,7 @@ class ClientPort final : public Port {
   bool hardware_lost_ = false;  // Its PHC is gone: waiting for one.
   LinkMonitor link_;
   std::unique_ptr<PtpTransport> transport_;  // Null while the interface is gone.
+  std::unique_ptr<LatencyMeter> meter_;      // Null: ebpf.enable is off.
 
   PolledRange transport_fds_;
   PolledRange link_fds_;

@@ -142,7 +142,12 @@ void WritePort(const StatusReport& report, JsonWriter& json) {
   json.Key("counters").BeginObject();
   for (const auto& [name, value] : report.counters) json.Key(name).Int(Count(value));
   json.EndObject();
-  json.Key("rx_latency").Null();
+  json.Key("rx_latency");
+  if (report.rx_latency) {
+    report.rx_latency->Write(json);
+  } else {
+    json.Null();
+  }
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "bridge/telemetry/latency_report.h"
+
 namespace bridge {
 
 struct StatusReport {
@@ -103,6 +105,7 @@ struct StatusReport {
   std::optional<std::string> withheld;
   std::vector<Output> outputs;
   std::vector<std::pair<std::string, uint64_t>> counters;
+  std::optional<LatencyReport> rx_latency;  // Nothing: not measured.
 
   // As ToJson() below of this alone.
   std::string ToJson() const;
@@ -111,7 +114,7 @@ struct StatusReport {
 // The status of a daemon by its ports, of which there is at least one: the first one's
 // object, and where there are more, "ports" in it, the first included. Those have the
 // same names but "version" and "role", which are the daemon's. One line, ends without
-// a newline. "rx_latency" is null until something measures it.
+// a newline.
 std::string ToJson(std::span<const StatusReport> ports);
 
 }  // namespace bridge
