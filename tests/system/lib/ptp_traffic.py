@@ -127,6 +127,8 @@ def send(args):
             sock.sendto(message, group)
         if args.stamps and poll.poll(100):
             stamps += read_stamps(sock)
+    while args.stamps and stamps < args.count and poll.poll(2000):
+        stamps += read_stamps(sock)
     print(json.dumps({"sent": args.count, "stamps": stamps}), flush=True)
 
 
