@@ -3,7 +3,7 @@ packet sockets, VLAN interfaces and hardware stamps, beside ptp4l."""
 import time
 
 from system.lib.cable import FAR_IF, NEAR_IF
-from system.lib.latency_probe import LatencyProbe
+from system.lib.latency_probe import LatencyProbe, Sender
 from vm.lib import guest as ends
 from vm.lib.kit import rows
 
@@ -37,4 +37,37 @@ def test_fentry_follows_every_message_of_ptp4l(guest, transport, vid):
         assert record["asked"] and set(record["spans"]) == STAMPED and "hardware" in record, record
     assert all(r["vlan"] == ([vid] if vid else []) and r["transport"] == transport for r in received + sent)
     assert counters["stamps_missing"] == counters["unmatched"] == counters["ring_lost"] == 0, counters
+    print(counters)
+
+
+def sending(guest):
+    """200 messages of near with hardware stamps, 100 a second."""
+    return Sender(guest, "near", "l2", "--stamps", "--hardware", "--rate=100", count=200)
+
+
+def test_stamps_that_never_come_are_counted(guest):
+    probe = LatencyProbe(guest)
+    probe.demand("fentry")
+    ends.adjust_nic(txloss=(0, 20))
+    stamps = sending(guest).wait()["stamps"]
+    time.sleep(3)
+    _, sent, counters = probe.finish()
+    assert 10 < 200 - stamps < 100, stamps
+    assert counters["stamps_asked"] == 200 and counters["stamps_missing"] == 200 - stamps, (stamps, counters)
+    assert sum(r["missing"] for r in sent) == 200 - stamps and counters["stamps_late"] == 0, counters
+
+
+def test_stamps_that_come_late_and_out_of_order_are_counted(guest):
+    probe = LatencyProbe(guest)
+    probe.demand("fentry")
+    ends.adjust_nic(txlate=(0, 55))
+    sender = sending(guest)
+    time.sleep(1)
+    ends.adjust_nic(txlate=(0, 0))  # The next overtake those on their way.
+    assert sender.wait()["stamps"] == 200
+    _, sent, counters = probe.finish()
+    late = [r for r in sent if r["spans"]["driver-stamp"] > 10_000_000]
+    assert 20 < len(late) < 180 and counters["stamps_late"] == len(late), counters
+    assert all(54e6 < r["spans"]["driver-stamp"] < 60e6 for r in late), late[0]
+    assert 1 <= counters["stamps_out_of_order"] <= 6 and counters["stamps_missing"] == 0, counters
     print(counters)

@@ -2,16 +2,18 @@
 """PTP messages at a steady rate, or a program that reads them: something to probe.
 
     ptp_traffic.py send --interface=far0 --transport=l2|udp4|udp6 --count=N [--rate=200]
-                   [--tag=VID]... [--stamps]
+                   [--tag=VID]... [--stamps] [--hardware]
     ptp_traffic.py receive --interface=near0 --transport=...
 
 Sync messages of clock 0x...f00d. --tag puts VLAN tags into frames that are made here down
 to the Ethernet header, whatever the transport. --stamps asks for software stamps and
-reads them from the error queue. `receive` prints how many it has read once it gets
+reads them from the error queue; with --hardware for those of the NIC. `receive` prints how many it has read once it gets
 SIGTERM; `send` when it is done, with the stamps read.
 """
 import argparse
 import contextlib
+import ctypes
+import fcntl
 import json
 import select
 import signal
@@ -29,6 +31,8 @@ SO_TIMESTAMPING = 37
 # receive buffer, and then no stamp gets into their error queue.
 MULTICAST_ALL4, MULTICAST_ALL6 = 49, 29
 STAMPS = 1 << 1 | 1 << 4  # TX_SOFTWARE, SOFTWARE
+HARDWARE_STAMPS = 1 << 0 | 1 << 6  # TX_HARDWARE, RAW_HARDWARE
+SIOCSHWTSTAMP, HWTSTAMP_TX_ON = 0x89B0, 1
 CLOCK = 0x001122FFFE00F00D
 
 
@@ -87,6 +91,14 @@ def frame(args, mac, message):
     return destination + mac + tags + struct.pack(">H", ethertype) + payload
 
 
+def ask_for_stamps(sock, args):
+    if args.hardware:
+        config = ctypes.create_string_buffer(struct.pack("=iii", 0, HWTSTAMP_TX_ON, 0))
+        request = struct.pack("=16sQ16x", args.interface.encode(), ctypes.addressof(config))
+        fcntl.ioctl(sock, SIOCSHWTSTAMP, request)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, HARDWARE_STAMPS if args.hardware else STAMPS)
+
+
 def read_stamps(sock):
     count = 0
     with contextlib.suppress(BlockingIOError):
@@ -114,7 +126,7 @@ def send(args):
     group = (GROUP4, EVENT_PORT) if args.transport == "udp4" else (GROUP6, EVENT_PORT)
     wait_for_route(sock, group)
     if args.stamps:
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMPS)
+        ask_for_stamps(sock, args)
     poll = select.poll()
     poll.register(sock, 0)  # POLLERR, always.
     start, stamps = time.monotonic(), 0
@@ -125,7 +137,7 @@ def send(args):
             sock.send(frame(args, sock.getsockname()[4], message))
         else:
             sock.sendto(message, group)
-        if args.stamps and poll.poll(100):
+        if args.stamps and poll.poll(2):
             stamps += read_stamps(sock)
     while args.stamps and stamps < args.count and poll.poll(2000):
         stamps += read_stamps(sock)
@@ -161,6 +173,7 @@ def main():
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--tag", type=int, action="append", default=[])
     parser.add_argument("--stamps", action="store_true")
+    parser.add_argument("--hardware", action="store_true")
     args = parser.parse_args()
     (send if args.what == "send" else receive)(args)
 
