@@ -6,30 +6,30 @@
  */
 #include "ebpf/kernel.bpf.h"
 
-/* When the driver handed over a packet, by the address of its octets. Two that share a
+/* When the driver handed over a packet: {address of its octets, time}. Two that share a
  * slot overwrite each other, and the older loses its first span. */
 enum { SLOT_BITS = 10 };
-uint64_t entered_head[1 << SLOT_BITS];
-uint64_t entered_at[1 << SLOT_BITS];
+uint64_t slots[1 << SLOT_BITS][2];
 
-static __always_inline uint32_t slot_of(uint64_t head) {
-  return head * 0x9e3779b97f4a7c15 >> (64 - SLOT_BITS); /* Fibonacci hashing. */
+static __always_inline uint64_t* slot_of(uint64_t head) {
+  return slots[head * 0x9e3779b97f4a7c15 >> (64 - SLOT_BITS)]; /* Fibonacci hashing. */
 }
 
 static __always_inline int entered(const struct sk_buff* skb) {
   if (!watched_device(skb->dev)) return 0;
   const uint64_t head = (uint64_t)head_of(skb);
-  entered_at[slot_of(head)] = bpf_ktime_get_ns();
-  entered_head[slot_of(head)] = head;
+  uint64_t* slot = slot_of(head);
+  slot[1] = bpf_ktime_get_ns();
+  slot[0] = head;
   return 0;
 }
 
 /* 0: not seen, or the slot is another's by now. */
-static __always_inline uint64_t take_entered(const struct sk_buff* skb) {
-  const uint64_t head = (uint64_t)head_of(skb);
-  if (entered_head[slot_of(head)] != head) return 0;
-  entered_head[slot_of(head)] = 0;
-  return entered_at[slot_of(head)];
+static __always_inline uint64_t take_entered(uint64_t head) {
+  uint64_t* slot = slot_of(head);
+  if (slot[0] != head) return 0;
+  slot[0] = 0;
+  return slot[1];
 }
 
 /* The PTP message that this CPU's stack is delivering: delivery is synchronous. */
@@ -83,7 +83,8 @@ int BPF_PROG(at_stack, struct sk_buff* skb) {
   if (!watched_device(skb->dev)) return 0;
   struct ptp_event event;
   begin(&event, PTP_AT_STACK, PTP_RX);
-  event.driver = take_entered(skb);
+  const unsigned char* head = head_of(skb);
+  event.driver = take_entered((uint64_t)head);
   /* Looped back: our own, sent by multicast. */
   if (BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_LOOPBACK) return 0;
   if (!parse_received(skb, &event.key)) return 0;
@@ -92,7 +93,7 @@ int BPF_PROG(at_stack, struct sk_buff* skb) {
   emit(&event);
   now->key = event.key;
   now->message = event.time;
-  now->head = head_of(skb);
+  now->head = head;
   return 0;
 }
 
@@ -135,12 +136,13 @@ int BPF_PROG(at_drop, struct sk_buff* skb, void* location, uint32_t reason) {
   const struct current* now = current();
   if (now == 0) return 0;
   struct ptp_event event;
+  const unsigned char* head = head_of(skb);
   /* The message or a clone of it; skb_iif: buffers of packets sent are reused ones. */
-  if (now->message != 0 && now->head == head_of(skb) && skb->skb_iif != 0) {
+  if (now->message != 0 && now->head == head && skb->skb_iif != 0) {
     begin(&event, PTP_AT_DROP, PTP_RX);
     event.key = now->key;
     event.message = now->message;
-  } else if (take_entered(skb) != 0) { /* Between driver and stack. */
+  } else if (take_entered((uint64_t)head) != 0) { /* Between driver and stack. */
     begin(&event, PTP_AT_DROP, PTP_RX);
     if (!watched_device(skb->dev) || !parse_received(skb, &event.key)) return 0;
   } else {
