@@ -67,8 +67,9 @@ bool PortIs(RoleEvent event, PortState port) {
     case E::kPortSlave:
       return port == PortState::kUncalibrated;
     case E::kPortUndecided:
+      // PRE_MASTER is on its way to MASTER, at once for an ordinary clock.
       return port != PortState::kMaster && port != PortState::kPassive &&
-             port != PortState::kUncalibrated;
+             port != PortState::kUncalibrated && port != PortState::kPreMaster;
     case E::kGnssGood:
     case E::kGnssGone:
     case E::kNotEarned:

@@ -84,8 +84,6 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
   gnss_.Update(now);
   if (const auto leaps = gnss_.LeapClaim()) {
     witnesses_.OnGnss(leaps->claim, leaps->heard);
-  } else {
-    witnesses_.OnGnssLost();
   }
   witnesses_.OnTime(seen.tai, seen.system, now);
   const UtcAuthority& authority = witnesses_.authority();

@@ -145,7 +145,9 @@ void GrandmasterEngine::OnCrossTimestamp(const std::optional<ClockReading>& read
 void GrandmasterEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
                                       Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Adjusted{adjusted}, out);
-  if (client_) client_->OnPhcAdjusted(adjusted, now, out);
+  // What it is dialled to has to be known when following begins.
+  const bool dialled = std::holds_alternative<SetPhcFrequency>(adjusted.command);
+  if (client_ && (follows() || dialled)) client_->OnPhcAdjusted(adjusted, now, out);
   if (!adjusted.at) {
     ++phc_refusals_;
     if (++refused_in_a_row_ < kRefusalsToGiveUp || !steers_) return;

@@ -107,7 +107,29 @@ void UtcWitnesses::OnTime(TaiTime tai, UtcTime system, MonoTime now) {
   } else {
     CompareSystemClock(tai, system, now);
   }
+  const auto& current =
+      authority_.claim(use_list ? UtcSource::kLeapFile : UtcSource::kRelease);
+  AgeGnss(current && IsCurrentTable(*current) ? &*current : nullptr, tai);
   authority_.Advance(tai);
+}
+
+void UtcWitnesses::OnGnss(const UtcClaim& claim, MonoTime heard) {
+  authority_.Set(claim, heard);
+  gnss_heard_ = heard;
+}
+
+void UtcWitnesses::AgeGnss(const UtcClaim* table, TaiTime tai) {
+  auto claim = authority_.claim(UtcSource::kGnss);
+  if (!claim) return gnss_month_.reset();
+  const UtcTime month = MonthStart(UtcAt(tai, claim->offset));
+  const bool ended = std::exchange(gnss_month_, month).value_or(month) != month;
+  if (!ended && !(table && table->just_leapt)) {
+    table_confirmed_ = table && table->offset == claim->offset;
+    return;
+  }
+  if (!table || !table_confirmed_) return authority_.Withdraw(UtcSource::kGnss);
+  claim->offset = table->offset;
+  authority_.Set(*claim, gnss_heard_);
 }
 
 void UtcWitnesses::SetTable(UtcSource source, const LeapTable& table, TaiTime tai,

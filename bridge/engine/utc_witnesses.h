@@ -40,9 +40,10 @@ class UtcWitnesses {
   // The master's time and the system clock at one moment: what tables and the
   // system clock say depends on it.
   void OnTime(TaiTime tai, UtcTime system, MonoTime now);
-  // What GNSS says; not a client's.
-  void OnGnss(const UtcClaim& claim, MonoTime heard) { authority_.Set(claim, heard); }
-  void OnGnssLost() { authority_.Withdraw(UtcSource::kGnss); }
+  // What GNSS says; not a client's. While it is silent that stands until the month's
+  // end, before which nothing can change, and beyond it by a current table that GNSS
+  // had confirmed.
+  void OnGnss(const UtcClaim& claim, MonoTime heard);
   // TAI-UTC by the list (or what was known at release), whoever else agrees, for what a
   // clock of UTC shows.
   int TableOffset(UtcTime system) const;
@@ -62,6 +63,7 @@ class UtcWitnesses {
   void SetTable(UtcSource source, const LeapTable& table, TaiTime tai, MonoTime now);
   void CompareSystemClock(TaiTime tai, UtcTime system, MonoTime now);
   void AgeSystemClock(TaiTime tai);
+  void AgeGnss(const UtcClaim* table, TaiTime tai);
 
   UtcAuthority authority_;
   std::optional<LeapTable> list_;
@@ -69,6 +71,9 @@ class UtcWitnesses {
   bool published_ = false;
   MonoTime compared_;
   UtcTime compared_at_;  // By the master.
+  MonoTime gnss_heard_;
+  std::optional<UtcTime> gnss_month_;  // Which its claim was last looked at in.
+  bool table_confirmed_ = false;       // By GNSS.
 };
 
 }  // namespace bridge

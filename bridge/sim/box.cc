@@ -323,11 +323,11 @@ void Box::Turn() {
   }
   if (const auto deadline = engine_->Deadline(); deadline && now >= *deadline) {
     engine_->OnTime(now, actions);
-    CarryOut(now, actions);
     if (const auto next = engine_->Deadline(); next && *next <= now) {
       Violated("the deadline has not moved although OnTime was called");
       running_ = false;
     }
+    CarryOut(now, actions);
   }
   ScheduleDeadline();
 }
