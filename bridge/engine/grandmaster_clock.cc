@@ -93,7 +93,7 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
   ClockHealth health;
   health.gnss = gnss_.state();
   health.gnss_since = gnss_.since();
-  health.synchronised = ntp_.disciplined() && !seen.fed;
+  health.synchronised = IsSynchronised(seen, now);
   health.max_error = kernel_.max_error;
   if (kernel_.discipline) health.estimated_error = kernel_.discipline->estimated_error;
   health.offset_validated = vouched_ && seen.consistent;
@@ -117,6 +117,14 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
     }
   }
   Renew(seen);
+}
+
+// By others than us: an NTP daemon that has nothing but our samples is not missed for
+// minutes after the last of them, so what it did until then does not count.
+bool GrandmasterClock::IsSynchronised(const Seen& seen, MonoTime now) const {
+  if (!ntp_.disciplined()) return false;
+  if (!seen.fed_until) return true;
+  return now > *seen.fed_until && ntp_.updated() > seen.fed_until;
 }
 
 void GrandmasterClock::Renew(const Seen& seen) {

@@ -44,7 +44,8 @@ class GrandmasterClock {
     UtcTime system;          // when the system clock showed this.
     bool stepped = false;    // The TAI that is served was, since the last time.
     bool consistent = true;  // The served clock and the system clock agree.
-    bool fed = false;        // We feed the NTP daemon, or did a while ago.
+    // Until when the NTP daemon may live on what we published.
+    std::optional<MonoTime> fed_until = {};
     TimeDelta error;         // Between the system clock and the wire.
   };
   // About once a second. What there is to tell is appended.
@@ -60,6 +61,7 @@ class GrandmasterClock {
   void Describe(StatusReport& report, MonoTime now) const;
 
  private:
+  bool IsSynchronised(const Seen& seen, MonoTime now) const;
   void Renew(const Seen& seen);
   LeapIndicator Pending() const;
 

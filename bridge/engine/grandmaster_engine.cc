@@ -339,7 +339,7 @@ void GrandmasterEngine::Review(const CrossTimestamp<Local>& reading, MonoTime no
   seen.system = reading.system;
   seen.stepped = std::exchange(stepped_, false);
   seen.consistent = consistent_;
-  seen.fed = fed_at_ && now - kFedFor < *fed_at_;
+  if (fed_at_) seen.fed_until = *fed_at_ + kFedFor;
   seen.error = source_.error();
   news_.clear();
   clock_.Update(seen, now, news_);

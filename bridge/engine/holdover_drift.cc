@@ -16,8 +16,9 @@ constexpr double kLeastPpb = 1;
 
 void HoldoverDrift::Add(double frequency_ppb, MonoTime now) {
   if (!began_ || now - kRange >= *began_) {
-    // After a pause what was before it counts no longer.
+    // Over a pause the frequency may have gone anywhere.
     if (began_ && now - 3 * kRange > *began_) count_ = 0;
+    Learn();
     began_ = now;
     ++count_;
     ranges_[count_ % kKept] = {frequency_ppb, frequency_ppb};
@@ -28,14 +29,14 @@ void HoldoverDrift::Add(double frequency_ppb, MonoTime now) {
   range.high = std::max(range.high, frequency_ppb);
 }
 
-std::optional<double> HoldoverDrift::ppb() const {
-  if (count_ < kRangesToKnow) return std::nullopt;
+void HoldoverDrift::Learn() {
+  if (count_ < kRangesToKnow) return;
   Range all = ranges_[count_ % kKept];
   for (size_t i = 0; i < std::min(count_, kKept); ++i) {
     const Range& range = ranges_[(count_ - i) % kKept];
     all = {std::min(all.low, range.low), std::max(all.high, range.high)};
   }
-  return std::max(all.high - all.low, kLeastPpb);
+  ppb_ = std::max(all.high - all.low, kLeastPpb);
 }
 
 }  // namespace bridge

@@ -17,11 +17,14 @@ class HoldoverDrift {
   // About once a second while the clock is disciplined: the frequency it is dialled to.
   void Add(double frequency_ppb, MonoTime now);
   // By how much that ranged over the last half hour, 1 ppb at least: in holdover it
-  // stays where it happened to be. Nothing until it was watched for ten minutes.
-  std::optional<double> ppb() const;
+  // stays where it happened to be. Nothing until it was watched for ten minutes; after
+  // a pause what it was before, for as long.
+  std::optional<double> ppb() const { return ppb_; }
 
  private:
   static constexpr size_t kKept = 60;
+  void Learn();
+
   struct Range {
     double low = 0;
     double high = 0;
@@ -30,6 +33,7 @@ class HoldoverDrift {
   std::array<Range, kKept> ranges_{};
   size_t count_ = 0;
   std::optional<MonoTime> began_;  // The newest.
+  std::optional<double> ppb_;
 };
 
 }  // namespace bridge

@@ -83,7 +83,7 @@ void Box::Start() {
 
 void Box::OncePerSecond() {
   std::optional<TimeDelta> offset;
-  if (fix_) offset = lan_.TrueUtc() + gnss_lie_ - ntp_.Real(Raw());
+  if (fix_) offset = lan_.TrueUtc() - ntp_.Real(Raw());
   ntp_.Poll(offset, Raw());
   if (fix_ && gpsd_) fix_until_ = lan_.now();
   if (ntp_.source() == NtpDaemon::Source::kGnss) ntp_until_ = lan_.now();
@@ -95,13 +95,14 @@ void Box::OncePerSecond() {
 }
 
 void Box::ReportGnss(MonoTime now, Actions& out) {
-  const UtcTime time = lan_.TrueUtc() + gnss_lie_;
+  const UtcTime time = lan_.TrueUtc();
   GnssFix fix;
   fix.device = "/dev/gnss0";
   fix.mode = fix_ ? 3 : 1;
   if (fix_) {
     fix.time = time;
-    fix.leap_seconds = lan_.truth().OffsetAt(lan_.now()) - kTaiMinusGps;
+    fix.leap_seconds =
+        lan_.truth().OffsetAt(lan_.now()) - kTaiMinusGps + wrong_leaps_;
   }
   engine_->OnGnss(fix, now, out);
   engine_->OnGnss(GnssSky{.device = "/dev/gnss0", .used = fix_ ? 9 : 0}, now, out);

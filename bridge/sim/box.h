@@ -49,7 +49,8 @@ class Box {
   // ---- What a script may do.
   void SetFix(bool fix) { fix_ = fix; }      // The receiver's.
   void SetGpsd(bool up);                     // Its connection.
-  void SetReceiverLies(TimeDelta by) { gnss_lie_ = by; }
+  // It believes in so many leap seconds more than there were.
+  void SetReceiverLeaps(int wrong) { wrong_leaps_ = wrong; }
   void Plug(bool up);
   void StepSystem(TimeDelta by) { ntp_.Step(Raw(), by); }
   void StepPhc(TimeDelta by) { phc_->Step(lan_.now(), by); }
@@ -150,7 +151,7 @@ class Box {
   NtpDaemon ntp_;
   bool fix_ = true;
   bool gpsd_ = true;
-  TimeDelta gnss_lie_;
+  int wrong_leaps_ = 0;
   std::unique_ptr<Engine> engine_;
   GrandmasterEngine* master_ = nullptr;
   ClientEngine* client_ = nullptr;

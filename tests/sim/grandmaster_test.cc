@@ -131,12 +131,13 @@ TEST(Grandmaster, SteersThePhcToTaiOrLeavesItAlone) {
     settings.crystal.white_fm = 2;
     Box steers(lan, settings);
     settings.identity = 0xb;
+    settings.config.ptp.domain = 1;
     settings.config.phc.mode = PhcMode::kObserve;
     Box observes(lan, settings);
     lan.RunFor(absl::Minutes(10));
     ExpectClean(lan);
     const TaiTime late = lan.now() - TimeDelta::FromSeconds(300);
-    EXPECT_LT(Worst(steers.phc_errors(), late), 100);
+    EXPECT_LT(Worst(steers.phc_errors(), late), 300);
     EXPECT_GT(steers.phc_adjustments(), 500u);
     EXPECT_EQ(observes.phc_adjustments(), 0u);
     EXPECT_GT(Worst(observes.phc_errors(), late), 1e9);
@@ -174,7 +175,7 @@ TEST(Auto, TwoBoxesHandOverTenTimesWithoutAStep) {
       a.SetFix(false);
       lan.RunFor(absl::Seconds(60));
       EXPECT_EQ(a.clock_class(), 7);
-      EXPECT_TRUE(a.serves());
+      EXPECT_EQ(a.master().role_state(), RoleState::kStandby);
       lan.RunFor(absl::Minutes(15));
       EXPECT_EQ(a.clock_class(), 187);
       EXPECT_EQ(a.master().role_state(), RoleState::kFollowing);
@@ -201,6 +202,270 @@ TEST(Auto, TwoBoxesHandOverTenTimesWithoutAStep) {
     }
     if (testing::Test::HasFailure()) std::cerr << a.Log() << "\n--\n" << b.Log();
   }
+}
+
+
+// When `box` first had `clock_class` after `since`.
+std::optional<absl::Duration> FirstHad(const Box& box, int clock_class,
+                                       absl::Duration since) {
+  for (const Box::ClassChange& change : box.classes()) {
+    if (change.age >= since && change.clock_class == clock_class) return change.age;
+  }
+  return std::nullopt;
+}
+
+TEST(Grandmaster, GoesThroughHoldoverToDegradedAndBackOnlyWithProof) {
+  for (const Role role : {Role::kGrandmaster, Role::kAuto}) {
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      SCOPED_TRACE(seed);
+      Lan lan({.seed = seed});
+      BoxSettings settings = MasterBox(0xa, seed == 2, role);
+      settings.config.grandmaster.holdover = TimeDelta::FromSeconds(120);
+      settings.config.grandmaster.max_holdover_error = TimeDelta::FromMicros(50);
+      Box master(lan, settings);
+      lan.RunFor(absl::Minutes(30));
+      ASSERT_EQ(master.clock_class(), 6);
+      const absl::Duration lost = lan.age();
+      master.SetFix(false);
+      lan.RunFor(absl::Minutes(5));
+      const absl::Duration back = lan.age();
+      master.SetFix(true);
+      lan.RunFor(absl::Minutes(5));
+      ExpectClean(lan);
+      const int degraded = role == Role::kAuto ? 187 : 52;
+      ASSERT_THAT(Classes(master), testing::ElementsAre(248, 6, 7, degraded, 6))
+          << master.Log();
+      const auto at = [&](size_t i) { return master.classes()[i].age; };
+      EXPECT_LE(at(2) - lost, absl::Seconds(7));
+      EXPECT_GE(at(3) - lost, absl::Seconds(120));
+      EXPECT_LE(at(3) - lost, absl::Seconds(129));
+      EXPECT_GE(at(4) - back, absl::Seconds(70));
+      EXPECT_LE(at(4) - back, absl::Seconds(90));
+    }
+  }
+}
+
+TEST(Grandmaster, LeavesHoldoverWhenTheDriftItHasLearntMayHaveAddedUp) {
+  Lan lan({.seed = 1});
+  Box master(lan, MasterBox(0xa, true));
+  lan.RunFor(absl::Minutes(30));
+  const auto status = master.engine().Status(MonoTime());
+  ASSERT_TRUE(status.own_clock && status.own_clock->drift_ppb);
+  const double drift = *status.own_clock->drift_ppb;
+  const absl::Duration lost = lan.age();
+  master.SetFix(false);
+  lan.RunFor(absl::Minutes(15));
+  const auto degraded = FirstHad(master, 52, lost);
+  ASSERT_TRUE(degraded);
+  std::cerr << "drift " << drift << " after " << *degraded - lost << "\n";
+  EXPECT_NEAR(absl::ToDoubleSeconds(*degraded - lost), std::min(600., 1'000 / drift) + 7,
+              4);
+  ExpectClean(lan);
+}
+
+TEST(Grandmaster, IsNeverPrimaryWhenReceiverAndTableDisagreeAboutTaiMinusUtc) {
+  Lan lan({.seed = 1});
+  Box master(lan, MasterBox(0xa, true));
+  master.SetReceiverLeaps(1);
+  lan.RunFor(absl::Minutes(10));
+  EXPECT_THAT(Classes(master), testing::ElementsAre(248));
+  ASSERT_GT(master.announced().size(), 500u);
+  for (const auto& announced : master.announced()) {
+    EXPECT_FALSE(announced.flags.current_utc_offset_valid);
+    EXPECT_FALSE(announced.flags.time_traceable);
+  }
+  // A receiver that changes its mind costs what it had earned.
+  master.SetReceiverLeaps(0);
+  lan.RunFor(absl::Minutes(5));
+  ASSERT_EQ(master.clock_class(), 6) << master.Log();
+  master.SetReceiverLeaps(-1);
+  lan.RunFor(absl::Seconds(5));
+  EXPECT_EQ(master.clock_class(), 248);
+  ExpectClean(lan);
+}
+
+TEST(Grandmaster, FallsWhenGpsdIsGoneAndWhenTheNtpDaemonIs) {
+  Lan lan({.seed = 1});
+  BoxSettings settings = MasterBox(0xa, true);
+  settings.config.grandmaster.max_holdover_error = TimeDelta::FromMillis(1);
+  Box master(lan, settings);
+  lan.RunFor(absl::Minutes(20));
+  ASSERT_EQ(master.clock_class(), 6);
+  master.SetGpsd(false);
+  lan.RunFor(absl::Seconds(7));
+  EXPECT_EQ(master.clock_class(), 7);
+  master.SetGpsd(true);
+  lan.RunFor(absl::Seconds(65));
+  EXPECT_EQ(master.clock_class(), 7);
+  lan.RunFor(absl::Seconds(25));
+  EXPECT_EQ(master.clock_class(), 6);
+  master.ntp().SetRunning(false);
+  lan.RunFor(absl::Seconds(303));
+  EXPECT_EQ(master.clock_class(), 7);
+  lan.RunFor(absl::Seconds(610));
+  EXPECT_EQ(master.clock_class(), 52);
+  ExpectClean(lan);
+}
+
+TEST(Grandmaster, WhoseSystemClockIsSteppedSaysSoAndProvesItselfAnew) {
+  for (const bool hardware : {false, true}) {
+    SCOPED_TRACE(hardware);
+    Lan lan({.seed = 1});
+    Box master(lan, MasterBox(0xa, hardware));
+    lan.RunFor(absl::Minutes(5));
+    ASSERT_EQ(master.clock_class(), 6);
+    master.StepSystem(TimeDelta::FromMillis(50));
+    lan.RunFor(absl::Seconds(3));
+    EXPECT_EQ(master.clock_class(), 248);
+    // At most a second of Syncs had been claimed to be better.
+    lan.RunFor(absl::Minutes(10));
+    EXPECT_EQ(master.clock_class(), 6) << master.Log();
+    EXPECT_LT(std::fabs(master.served().back().ns), 1'000);
+    ExpectClean(lan);
+  }
+}
+
+TEST(Auto, NeverEarnsItsClassByItsOwnSamples) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    Lan lan({.seed = seed});
+    BoxSettings settings = MasterBox(0xa, seed == 2, Role::kAuto);
+    settings.ntp.has_gnss = false;  // Though gpsd says that all is well.
+    Box a(lan, settings);
+    Box b(lan, MasterBox(0xb, seed == 2, Role::kAuto));
+    lan.RunFor(absl::Hours(2));
+    ExpectClean(lan);
+    EXPECT_TRUE(b.serves());
+    EXPECT_EQ(b.clock_class(), 6);
+    EXPECT_FALSE(FirstHad(a, 6, absl::ZeroDuration()));
+    EXPECT_GT(a.samples().size(), 3'000u) << a.Log();
+    EXPECT_LT(std::fabs(a.SystemError()), 50'000);
+    for (const auto& line : a.log())
+      if (line.find("clockClass") != line.npos || line.find("role ") != line.npos) std::cerr << line << "\n";
+  }
+}
+
+TEST(Auto, DoesNotFlapWithItsGnss) {
+  for (const int seconds : {3, 7, 20}) {
+    SCOPED_TRACE(seconds);
+    Lan lan({.seed = 1});
+    BoxSettings settings = MasterBox(0xa, true, Role::kAuto);
+    Box a(lan, settings);
+    Box b(lan, MasterBox(0xb, true, Role::kAuto));
+    lan.RunFor(absl::Minutes(20));
+    ASSERT_TRUE(a.serves());
+    const size_t before = a.log().size();
+    for (int i = 0; i < 1'200 / seconds; ++i) {
+      a.SetFix(i % 2 == 1);
+      lan.RunFor(absl::Seconds(seconds));
+    }
+    int changes = 0, roles = 0;
+    for (size_t i = before; i < a.log().size(); ++i) {
+      changes += a.log()[i].find("clockClass") != std::string::npos;
+      roles += a.log()[i].find(" role ") != std::string::npos;
+    }
+    std::cerr << seconds << ": " << changes << " " << roles << "\n";
+    EXPECT_LE(changes, 2) << a.Log();
+    // An NTP daemon that never trusts GNSS for long is given samples again in between.
+    EXPECT_LE(roles, 4);
+    ExpectClean(lan);
+  }
+}
+
+TEST(Grandmaster, ServesAPhcThatSomebodyElseDisciplines) {
+  Lan lan({.seed = 1});
+  BoxSettings settings = MasterBox(0xa, true);
+  settings.config.grandmaster.source = GrandmasterSource::kPhc;
+  Box master(lan, settings);
+  Box slave(lan, ClientBox(true));
+  master.DisciplinePhc();
+  lan.RunFor(absl::Minutes(5));
+  ExpectClean(lan);
+  EXPECT_EQ(master.clock_class(), 6) << master.Log();
+  EXPECT_EQ(master.phc_adjustments(), 0u);
+  const TaiTime late = lan.now() - TimeDelta::FromSeconds(60);
+  EXPECT_LT(Worst(master.served(), late), 100);
+  EXPECT_GT(slave.samples().size(), 200u);
+  EXPECT_LT(Worst(slave.samples(), late), 1'000);
+  // Another second than the system clock's: which of them is wrong nobody knows.
+  master.StepPhc(TimeDelta::FromSeconds(1));
+  lan.RunFor(absl::Milliseconds(1'500));
+  EXPECT_EQ(master.clock_class(), 248) << master.Log();
+}
+
+constexpr int64_t kMidnight = UnixSecond(absl::CivilSecond(2028, 1, 1));
+
+struct Night {
+  const char* name;
+  LeapIndicator what;
+  bool kernel_leaps;
+  bool fix;  // GNSS is there.
+};
+
+class LeapNight : public testing::TestWithParam<Night> {};
+INSTANTIATE_TEST_SUITE_P(
+    Of, LeapNight,
+    testing::Values(Night{"Insert", LeapIndicator::kInsert, true, true},
+                    Night{"Delete", LeapIndicator::kDelete, true, true},
+                    Night{"KernelFails", LeapIndicator::kInsert, false, true},
+                    Night{"WithoutGnss", LeapIndicator::kInsert, true, false},
+                    Night{"None", LeapIndicator::kNone, true, true}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(LeapNight, TaiGoesOnAndOnlyTheOffsetChanges) {
+  const Night& night = GetParam();
+  const bool leap = night.what != LeapIndicator::kNone;
+  const int64_t start = kMidnight - 12 * 3600 - 600;
+  Lan lan(leap ? Lan::Settings{.start = start, .leap = {{night.what, kMidnight}}}
+               : Lan::Settings{.start = start});
+  BoxSettings settings = MasterBox(0xa, true);
+  settings.config.ptp.sync_interval = 0;
+  settings.config.grandmaster.max_holdover_error = TimeDelta::FromMillis(1);
+  settings.config.grandmaster.holdover = TimeDelta::FromSeconds(7200);
+  settings.ntp.kernel_leaps = night.kernel_leaps;
+  Box master(lan, settings);
+  lan.RunFor(lan.AgeAt(kMidnight - 600) - lan.age());
+  ASSERT_EQ(master.clock_class(), 6);
+  const auto flagged = [&] {
+    const ptp::Flags& flags = master.announced().back().flags;
+    return flags.leap61   ? LeapIndicator::kInsert
+           : flags.leap59 ? LeapIndicator::kDelete
+                          : LeapIndicator::kNone;
+  };
+  EXPECT_EQ(flagged(), night.what);
+  size_t flags = 0;
+  for (const auto& announced : master.announced()) {
+    flags += announced.flags.leap61 || announced.flags.leap59;
+  }
+  if (leap) {
+    EXPECT_NEAR(static_cast<double>(flags), 12 * 3600 - 600, 5);
+  }
+  if (!night.fix) master.SetFix(false);
+  const absl::Duration before = lan.age();
+  lan.RunFor(absl::Minutes(9) + absl::Seconds(57));
+  EXPECT_EQ(flagged(), night.what);
+  lan.RunFor(absl::Seconds(16));
+  EXPECT_EQ(flagged(), LeapIndicator::kNone);
+  const int good = night.fix ? 6 : 7;
+  if (night.kernel_leaps) {
+    EXPECT_EQ(master.clock_class(), good) << master.Log();
+  }
+  lan.RunFor(absl::Minutes(30));
+  EXPECT_EQ(master.announced().back().body.current_utc_offset,
+            lan.truth().OffsetAt(lan.now()));
+  EXPECT_TRUE(master.announced().back().flags.current_utc_offset_valid);
+  if (night.kernel_leaps) {
+    const auto classes =
+        night.fix ? std::vector<int>{248, 6} : std::vector<int>{248, 6, 7};
+    EXPECT_EQ(Classes(master), classes) << master.Log();
+  } else {
+    EXPECT_TRUE(FirstHad(master, 248, before));
+    EXPECT_EQ(master.clock_class(), 6) << master.Log();
+  }
+  ExpectClean(lan);
+  EXPECT_GT(master.served().size(), 42'000u);
+  EXPECT_LT(Worst(master.served(), TaiTime()), night.fix ? 2'000 : 20'000) << master.Log();
+  EXPECT_LT(Worst(master.phc_errors(), master.phc_errors()[800].when), night.fix ? 2'000 : 20'000);
 }
 
 }  // namespace
