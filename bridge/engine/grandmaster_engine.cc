@@ -29,6 +29,8 @@ constexpr TimeDelta kOtherSecond = TimeDelta::FromMillis(250);
 // A system clock that is a second off after a month's end has not dealt with the leap
 // second, or with one that was none.
 constexpr absl::Duration kLeapAftermath = absl::Minutes(10);
+// Some slew it away: until it is this near again, the system clock is not believed.
+constexpr TimeDelta kSameSecond = TimeDelta::FromMillis(1);
 // How long an NTP daemon may live on samples that we published.
 constexpr absl::Duration kFedFor = absl::Minutes(1);
 
@@ -255,7 +257,9 @@ void GrandmasterEngine::Learn(const SystemSource::Reading& read, MonoTime now,
   if (read.stepped) {
     new_era_ = true;
     port_.ForgetStamps();
-    servo_.Reset();
+    // In a leap second what is served goes on, and so does the PHC.
+    const bool leap = leap_over_ && now - kReadingPatience < *leap_over_;
+    leap ? servo_.BeginGently() : servo_.Reset();
   }
   if (!read.local) {
     // A PHC is busy now and then.
@@ -269,7 +273,8 @@ void GrandmasterEngine::Learn(const SystemSource::Reading& read, MonoTime now,
     reading_interval_ = reading.window > kSlowReading ? kSeldom : kOften;
   }
   const auto served = Served(reading.local);
-  if (served && !new_era_ && clock_.IsNearLeap(*served)) {
+  // Even if it has been stepped by now, as it should: the local clock goes on.
+  if (served && !source_.is_phc() && clock_.IsNearLeap(*served)) {
     leap_over_ = now;  // For now.
   } else {
     source_.Learn(reading);
@@ -298,8 +303,8 @@ void GrandmasterEngine::SetClock(const CrossTimestamp<Local>& reading, MonoTime 
   }
   if (const auto before = Served(reading.local)) {
     const TimeDelta by = tai - *before;
-    const bool leap =
-        leap_over_ && now - kLeapAftermath < *leap_over_ && by.Abs() > kOtherSecond;
+    const bool leap = leap_over_ && now - kLeapAftermath < *leap_over_ &&
+                      by.Abs() > (consistent_ ? kOtherSecond : kSameSecond);
     if (!source_.is_phc()) consistent_ = !leap;
     if (leap) return;
     if (by.Abs() > kStep + source_.error()) {

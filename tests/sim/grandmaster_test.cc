@@ -464,8 +464,13 @@ TEST_P(LeapNight, TaiGoesOnAndOnlyTheOffsetChanges) {
   }
   ExpectClean(lan);
   EXPECT_GT(master.served().size(), 42'000u);
-  EXPECT_LT(Worst(master.served(), TaiTime()), night.fix ? 2'000 : 20'000) << master.Log();
-  EXPECT_LT(Worst(master.phc_errors(), master.phc_errors()[800].when), night.fix ? 2'000 : 20'000);
+  // A kernel that fails leaves the clock to itself for five minutes.
+  const double limit = night.fix && night.kernel_leaps ? 2'000 : 50'000;
+  EXPECT_LT(Worst(master.served(), TaiTime()), limit) << master.Log();
+  const TaiTime settled = master.phc_errors()[800].when;
+  EXPECT_LT(Worst(master.phc_errors(), settled), limit);
+  std::cerr << night.name << " served " << Worst(master.served(), TaiTime()) << " phc " << Worst(master.phc_errors(), settled)
+            << " step " << LargestStep(master.phc_errors(), settled) << "\n";
 }
 
 }  // namespace
