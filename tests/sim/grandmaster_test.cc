@@ -7,6 +7,8 @@
 #include <iostream>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "bridge/engine/trace_replay.h"
 #include "bridge/sim/box.h"
 #include "bridge/sim/lan.h"
 
@@ -471,6 +473,102 @@ TEST_P(LeapNight, TaiGoesOnAndOnlyTheOffsetChanges) {
   EXPECT_LT(Worst(master.phc_errors(), settled), limit);
   std::cerr << night.name << " served " << Worst(master.served(), TaiTime()) << " phc " << Worst(master.phc_errors(), settled)
             << " step " << LargestStep(master.phc_errors(), settled) << "\n";
+}
+
+
+// With all the noise there is, and somebody who follows whoever serves.
+TEST(Auto, HandsOverAndEverybodyStaysWithinWhatIsClaimed) {
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE(seed);
+    const bool hardware = seed % 2 == 0;
+    Lan lan({.seed = seed});
+    Box a(lan, MasterBox(0xa, hardware, Role::kAuto));
+    BoxSettings settings = MasterBox(0xb, hardware, Role::kAuto);
+    settings.crystal.ppm = -17;
+    settings.transmit_stamp_loss = 0.01;
+    settings.link.loss = 0.01;
+    Box b(lan, settings);
+    Box slave(lan, ClientBox(hardware));
+    lan.RunFor(absl::Minutes(20));
+    for (int i = 0; i < 3; ++i) {
+      Box& loses = i % 2 == 0 ? a : b;
+      loses.SetFix(false);
+      lan.RunFor(absl::Minutes(15));
+      EXPECT_EQ(loses.master().role_state(), RoleState::kFollowing) << loses.Log();
+      loses.SetFix(true);
+      lan.RunFor(absl::Minutes(8));
+      EXPECT_EQ(loses.clock_class(), 6) << loses.Log();
+      if (i == 1) slave.Plug(false);
+      lan.RunFor(absl::Minutes(1));
+      if (i == 1) slave.Plug(true);
+    }
+    ExpectClean(lan);
+    for (const Box* box : lan.boxes()) {
+      EXPECT_GT(box->samples().size(), 10u);
+      for (const Box::Error& sample : box->samples()) {
+        EXPECT_LE(std::fabs(sample.ns), sample.bound_ns);
+      }
+    }
+    EXPECT_GT(slave.samples().size(), 4'500u) << slave.Log();
+    EXPECT_LT(Worst(slave.samples(), TaiTime()), 20'000);
+  }
+}
+
+TEST(Auto, IsUndecidedWithItsCableOutAndServesAgainWithItIn) {
+  Lan lan({.seed = 1});
+  Box a(lan, MasterBox(0xa, true, Role::kAuto));
+  lan.RunFor(absl::Minutes(5));
+  ASSERT_TRUE(a.serves());
+  const uint64_t served = a.served().size();
+  a.Plug(false);
+  lan.RunFor(absl::Minutes(2));
+  EXPECT_EQ(a.master().role_state(), RoleState::kUndecided);
+  EXPECT_EQ(a.served().size(), served);
+  a.Plug(true);
+  lan.RunFor(absl::Seconds(10));
+  EXPECT_TRUE(a.serves());
+  EXPECT_EQ(a.clock_class(), 6);  // The clock was well all the time.
+  ExpectClean(lan);
+}
+
+// Once recorded and once played to an engine that knows nothing of the network.
+TEST(TraceOfABox, ReplaysBitForBit) {
+  for (const Role role : {Role::kGrandmaster, Role::kAuto}) {
+    for (const bool hardware : {false, true}) {
+      std::string text;
+      TraceWriter recorder(
+          [&text](absl::string_view line) { absl::StrAppend(&text, line, "\n"); },
+          "test");
+      {
+        Lan lan({.seed = 5});
+        BoxSettings settings = MasterBox(0xb, hardware, role);
+        settings.config.grandmaster.holdover = TimeDelta::FromSeconds(20);
+        settings.recorder = &recorder;
+        Box recorded(lan, settings);
+        Box better(lan, MasterBox(0xa, hardware));
+        lan.RunFor(absl::Minutes(3));
+        recorded.SetFix(false);
+        lan.RunFor(absl::Minutes(2));
+        EXPECT_EQ(recorded.publishing(), role == Role::kAuto);
+        recorded.SetFix(true);
+        better.Plug(false);
+        lan.RunFor(absl::Minutes(4));
+        EXPECT_EQ(recorded.clock_class(), 6) << recorded.Log();
+        recorded.Stop();
+        recorder.End();
+      }
+      TraceReplay replay("test");
+      ASSERT_TRUE(replay.Feed(text).ok());
+      ASSERT_TRUE(replay.Finish().ok());
+      const TraceReplay::Result& result = replay.result();
+      EXPECT_GT(result.inputs, 5'000u);
+      EXPECT_FALSE(result.difference)
+          << result.difference->line << "\n recorded " << result.difference->recorded
+          << "\n now " << result.difference->decided;
+      EXPECT_EQ(result.unasked + result.unanswered, 0u);
+      EXPECT_FALSE(result.cut_short);
+    }
+  }
 }
 
 }  // namespace
