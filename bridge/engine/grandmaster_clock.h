@@ -46,7 +46,7 @@ class GrandmasterClock {
     bool consistent = true;  // The served clock and the system clock agree.
     // Until when the NTP daemon may live on what we published.
     std::optional<MonoTime> fed_until = {};
-    TimeDelta error;         // Between the system clock and the wire.
+    TimeDelta error;  // Between the system clock and the wire.
   };
   // About once a second. What there is to tell is appended.
   void Update(const Seen& seen, MonoTime now, std::vector<LogLine>& news);

@@ -101,8 +101,7 @@ void Box::ReportGnss(MonoTime now, Actions& out) {
   fix.mode = fix_ ? 3 : 1;
   if (fix_) {
     fix.time = time;
-    fix.leap_seconds =
-        lan_.truth().OffsetAt(lan_.now()) - kTaiMinusGps + wrong_leaps_;
+    fix.leap_seconds = lan_.truth().OffsetAt(lan_.now()) - kTaiMinusGps + wrong_leaps_;
   }
   engine_->OnGnss(fix, now, out);
   engine_->OnGnss(GnssSky{.device = "/dev/gnss0", .used = fix_ ? 9 : 0}, now, out);
@@ -125,8 +124,7 @@ void Box::Plug(bool up) {
 }
 
 void Box::ReplaceLeapList(LeapList list) {
-  const auto text =
-      LeapListFile(list, lan_.truth(), lan_.TrueUtc().Split().seconds);
+  const auto text = LeapListFile(list, lan_.truth(), lan_.TrueUtc().Split().seconds);
   const absl::StatusOr<LeapTable> table =
       text.ok() ? LeapTable::Parse(*text) : text.status();
   Do([&](MonoTime now, Actions& out) { engine_->OnLeapFile(table, now, out); });

@@ -34,8 +34,8 @@ struct BoxSettings {
   std::optional<PhcSettings> phc = {};  // Hardware stamps; else software ones.
   LinkSettings link = {.delay_ns = 1'000, .jitter_ns = 100};
   NtpDaemonSettings ntp = {};
-  double window_ns = 150;  // Of a pair.
-  bool quiet = false;      // No noise anywhere.
+  double window_ns = 150;       // Of a pair.
+  bool quiet = false;           // No noise anywhere.
   TimeDelta system_error = {};  // At the start.
   LeapList leap_list = LeapList::kGood;
   double transmit_stamp_loss = 0;
@@ -47,8 +47,8 @@ class Box {
   Box(Lan& lan, BoxSettings settings);
 
   // ---- What a script may do.
-  void SetFix(bool fix) { fix_ = fix; }      // The receiver's.
-  void SetGpsd(bool up);                     // Its connection.
+  void SetFix(bool fix) { fix_ = fix; }  // The receiver's.
+  void SetGpsd(bool up);                 // Its connection.
   // It believes in so many leap seconds more than there were.
   void SetReceiverLeaps(int wrong) { wrong_leaps_ = wrong; }
   void Plug(bool up);

@@ -87,7 +87,8 @@ TEST(GrandmasterClock, KnowsTaiMinusUtcWhileGnssIsSilent) {
   EXPECT_EQ(told.clock_class(), 7);
   EXPECT_TRUE(told.said().current_utc_offset_valid);
   // Beyond the month's end, too, by a table that has not expired.
-  told.utc = UtcTime::FromNanos(Unix(absl::CivilSecond(2026, 12, 1, 1)) * 1'000'000'000);
+  told.utc =
+      UtcTime::FromNanos(Unix(absl::CivilSecond(2026, 12, 1, 1)) * 1'000'000'000);
   told.Pass(5);
   EXPECT_TRUE(told.said().current_utc_offset_valid);
 }

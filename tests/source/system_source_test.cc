@@ -102,7 +102,7 @@ TEST(SystemSource, NoticesAStepOfEitherClockAndBeginsAnew) {
 }
 
 TEST(SystemSource, TakesAPhcThatAnotherProgramDisciplinesAtItsWord) {
-  Machine machine({.stamps = StampKind::kHardware, .source = GrandmasterSource::kPhc});
+  Machine machine({.stamps = StampKind::kHardware, .serves_phc = true});
   machine.phc_step = kTai.SinceEpoch() - kPhc.SinceEpoch();
   EXPECT_FALSE(machine.Read(2));
   EXPECT_EQ(machine.Error(machine.Phc()), 0);
