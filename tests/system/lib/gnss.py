@@ -1,7 +1,14 @@
-"""GNSS receivers that are not there: NMEA made up, played to a real gpsd by gpsfake,
-and the probe that follows gpsd as refclockd does."""
+"""GNSS receivers that are not there: what they say is made up and played to a real gpsd,
+by gpsfake or by the test itself; and the probe that follows gpsd as refclockd does."""
+import datetime
+import errno
 import json
+import os
+import struct
 import sys
+import threading
+import time
+import tty
 
 from . import peers
 
@@ -39,6 +46,64 @@ def receiver_log(*spells):
         text += "".join(epoch(noon + i, fix) for i in range(seconds))
         noon += seconds
     return text
+
+
+_NOON = datetime.datetime(2026, 11, 21, 12) - datetime.datetime(1980, 1, 6)
+
+
+def gps_time(seconds, leap_seconds):
+    """u-blox's NAV-TIMEGPS for that second after noon: what NMEA has no word for, GPS-UTC."""
+    gps = int(_NOON.total_seconds()) + seconds + leap_seconds
+    body = b"\x01\x20" + struct.pack("<HIihbBI", 16, gps % 604800 * 1000, 0, gps // 604800, leap_seconds, 7, 20)
+    a = b = 0
+    for octet in body:
+        a = (a + octet) % 256
+        b = (b + a) % 256
+    return b"\xb5\x62" + body + bytes((a, b))
+
+
+class Receiver:
+    """A u-blox on a pseudo terminal, second by second, and gpsd beside it. The test says at
+    any moment whether it has a fix, what it thinks of GPS-UTC (None: says nothing), and
+    kills and restarts gpsd."""
+
+    def __init__(self, cable, side="near", fix=True, leap_seconds=18, name="gpsd"):
+        self.fix = fix
+        self.leap_seconds = leap_seconds
+        self._cable, self._side, self._name = cable, side, name
+        self._ours, self._its = os.openpty()
+        tty.setraw(self._its)
+        os.set_blocking(self._ours, False)
+        self._device = os.ttyname(self._its)
+        os.chmod(self._device, 0o666)  # gpsd gives up root before it opens it.
+        self.process = None
+        threading.Thread(target=self._talk, daemon=True).start()
+
+    def _talk(self):
+        second = 0
+        while True:
+            words = epoch(12 * 3600 + second, self.fix).encode()
+            if self.leap_seconds is not None:
+                words = gps_time(second, self.leap_seconds) + words
+            try:
+                os.write(self._ours, words)
+                while os.read(self._ours, 4096):  # Its settings, which nobody needs.
+                    pass
+            except OSError as error:
+                if error.errno != errno.EAGAIN:  # Also: nobody listens, and the line is full.
+                    raise
+            second += 1
+            time.sleep(1)
+
+    def start(self):
+        self.process = self._cable.start(
+            self._side, self._name,
+            ["unshare", "--pid", "--fork", "--kill-child", peers.peer("gpsd/usr/sbin/gpsd"), "-N", "-n", "-S", PORT,
+             self._device], peers.peer_env())
+        return self
+
+    def kill(self):
+        self.process.kill()
 
 
 class Gpsfake:

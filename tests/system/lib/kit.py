@@ -1,8 +1,9 @@
 """What tests say most often."""
+import concurrent.futures
 import os
 
 from . import peers
-from .cable import NEAR_IF
+from .cable import NEAR_IF, Cable
 from .shm import ShmObserver, median_ns
 
 STANDIN = os.environ.get("REFCLOCKD_CLIENT", "refclockd") == "ptp4l"
@@ -28,6 +29,35 @@ def rows(*table):
         function.rows = table
         return function
     return mark
+
+
+def limit(seconds):
+    """Gives a test more time than others."""
+    def mark(function):
+        function.limit = seconds
+        return function
+    return mark
+
+
+def side_by_side(*scenarios):
+    """Runs functions of a Cable each on one of its own, at the same time: for those that
+    mostly wait. The first failure is this one's."""
+    def alone(scenario):
+        with Cable() as cable:
+            try:
+                scenario(cable)
+            except BaseException:
+                for log in sorted(cable.dir.glob("*.log")):
+                    lines = log.read_text(errors="replace").splitlines()[-25:]
+                    print(f"--- {scenario.__name__}, {log.name}\n" + "\n".join(lines))
+                raise
+    # What a thread starts goes when it does (PDEATHSIG): each stays until all have ended.
+    with concurrent.futures.ThreadPoolExecutor(len(scenarios)) as pool:
+        futures = {pool.submit(alone, scenario): scenario for scenario in scenarios}
+        concurrent.futures.wait(futures)
+    for future, scenario in futures.items():
+        if future.exception():
+            raise AssertionError(f"in {scenario.__name__}") from future.exception()
 
 
 def running_pair(cable, transport="l2", delay="e2e", **options):
