@@ -159,6 +159,8 @@ TimeDelta ClockClassPolicy::Drifted(const ClockHealth& health, MonoTime now) con
   const double drift = health.drift_ppb.value_or(kUnknownDriftPpb);
   const TimeDelta free =
       TimeDelta::FromNanosDouble((now - held_->at).SecondsDouble() * drift);
+  // An NTP daemon without a source sets esterror to 16 s, which estimates nothing.
+  if (!health.synchronised) return free;
   // Or pulled away, by servers that the NTP daemon follows meanwhile.
   return std::max(free, health.estimated_error - held_->estimated_error);
 }

@@ -197,6 +197,19 @@ TEST(ClockClass, FallsWhenOtherServersPullTheClockAwayInHoldover) {
   EXPECT_EQ(clock.clock_class(), 52);
 }
 
+// chronyd and the kernel set 16 s when they have no source.
+TEST(ClockClass, HoldsOverWhenTheNtpDaemonSaysThatItKnowsNothing) {
+  Clock clock = In(ClockStanding::kPrimary);
+  ClockHealth health = Good();
+  health.synchronised = false;
+  health.max_error = health.estimated_error = TimeDelta::FromSeconds(16);
+  clock.Run(health, 600);
+  EXPECT_THAT(clock.News(), ElementsAre(7));
+  clock.Tell(health);
+  EXPECT_THAT(clock.News(), ElementsAre(52));
+  EXPECT_LE(clock.accuracy(), 0x25);  // By its drift alone.
+}
+
 TEST(ClockClass, IsDegradedUntilTheErrorOrTheTimeIsTooMuch) {
   Clock by_error = In(ClockStanding::kDegraded);
   ClockHealth health = Lost();
