@@ -96,10 +96,12 @@ class Receiver:
             time.sleep(1)
 
     def start(self):
+        # gpsd changes its user, which ends what --kill-child asked for: so the first process
+        # of its PID namespace is a shell, and all others go with that.
         self.process = self._cable.start(
             self._side, self._name,
-            ["unshare", "--pid", "--fork", "--kill-child", peers.peer("gpsd/usr/sbin/gpsd"), "-N", "-n", "-S", PORT,
-             self._device], peers.peer_env())
+            ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", '"$@"; exit $?', "sh",
+             peers.peer("gpsd/usr/sbin/gpsd"), "-N", "-n", "-S", PORT, self._device], peers.peer_env())
         return self
 
     def kill(self):

@@ -94,6 +94,7 @@ class Slave(peers.Ptp4lSlave):
 
     def __init__(self, cable, version="3.1.1", sync=-3, **options):
         self._version = version
+        self._domain = options.get("domainNumber", 0)
         self._uds = cable.dir / f"{options.get('name', 'ptp4l')}.uds"
         super().__init__(cable, version, summary_interval=sync, uds_address=self._uds,
                          logMinDelayReqInterval=sync, logMinPdelayReqInterval=sync, **options)
@@ -101,7 +102,7 @@ class Slave(peers.Ptp4lSlave):
     def ask(self, data_set):
         """{field: text} of a management data set; {} while ptp4l does not answer."""
         result = self._cable.run("near", [peers.peer(f"{peers.LINUXPTP[self._version]}/usr/sbin/pmc"), "-u", "-b", 0,
-                                          "-s", self._uds, "-i", f"{self._uds}.pmc.{threading.get_ident()}",
+                                          "-d", self._domain, "-s", self._uds, "-i", f"{self._uds}.pmc.{threading.get_ident()}",
                                           f"GET {data_set}"], peers.peer_env())
         lines = (line.split() for line in result.stdout.splitlines())
         return {words[0]: words[1] for words in lines if len(words) == 2}
