@@ -71,10 +71,10 @@ class Watched:
         self.wait_for(6, TO_SIX, "GNSS, NTP and TAI-UTC are good")
         assert time.monotonic() - begun > PROOF, "class 6 before it was proven"
         self.traceable(True)
+        # The script says that the clock is right to some microseconds: 1 us to 10 us.
         accuracy = int(self.theirs.ask("PARENT_DATA_SET")["gm.ClockAccuracy"], 16)
-        # The script says that the clock is right to some microseconds.
-        assert 0x17 <= accuracy <= 0x25, hex(accuracy)
-        assert self.status()["own_clock"]["clock_accuracy"] == accuracy
+        assert 0x21 <= accuracy <= 0x23, hex(accuracy)
+        assert 0x21 <= self.status()["own_clock"]["clock_accuracy"] <= 0x23, self.status()
 
     def traceable(self, yes, offset_valid="1"):
         """As ptp4l has it of the newest Announce."""
@@ -105,8 +105,11 @@ def fix_lost_and_regained(cable):
     box.receiver.fix = False
     lost = box.wait_for(7, AGE + BUSY, "the fix is lost")
     box.traceable(True)  # Holdover within its specification.
-    over = box.wait_for(52, 5 + BUSY, "holdover is over")
+    box.wait_for(52, 5 + BUSY, "holdover is over")
     box.traceable(False)
+    over = box.hearer.first(52) - box.hearer.first(7)
+    # 5 s since class 6 was last deserved; judged once a second.
+    assert 3 < over < 5 + BUSY, f"class 7 for {over:.1f} s"
     assert box.status()["gnss"]["reason"] == "no-fix"
     box.receiver.fix = True
     back = box.wait_for(6, TO_SIX, "the fix is back")

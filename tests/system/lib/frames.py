@@ -80,6 +80,11 @@ class Hearer:
                 found.append(octets[48])
         return found
 
+    def first(self, clock_class):
+        """When that was first announced, s."""
+        return next(when for when, octets in self.announces if octets[48] == clock_class)
+
+
 
 def longest_gap(times):
     return max(b - a for a, b in zip(times, times[1:]))
