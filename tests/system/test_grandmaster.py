@@ -71,10 +71,10 @@ class Watched:
         self.wait_for(6, TO_SIX, "GNSS, NTP and TAI-UTC are good")
         assert time.monotonic() - begun > PROOF, "class 6 before it was proven"
         self.traceable(True)
-        # The script says that the clock is right to some microseconds: 1 us to 10 us.
+        # The script says that the clock is right to 2 to 4 us: 2.5 us or 10 us.
         accuracy = int(self.theirs.ask("PARENT_DATA_SET")["gm.ClockAccuracy"], 16)
-        assert 0x21 <= accuracy <= 0x23, hex(accuracy)
-        assert 0x21 <= self.status()["own_clock"]["clock_accuracy"] <= 0x23, self.status()
+        assert 0x24 <= accuracy <= 0x25, hex(accuracy)
+        assert 0x24 <= self.status()["own_clock"]["clock_accuracy"] <= 0x25, self.status()
 
     def traceable(self, yes, offset_valid="1"):
         """As ptp4l has it of the newest Announce."""
@@ -384,11 +384,14 @@ def under(cable, attack, *, allowed_lines=1):
     theirs = slave(cable).follows()
     lines, memory = len(ours.process.log().splitlines()), ours.process.memory_kib()[0]
     hearer = Hearer(cable)
-    start = time.time()
+    before, start = ours.status()["counters"], time.time()
     result = attack(Flood(cable))
     took = time.time() - start
     hearer.end()
-    print(f"{took:.1f} s; {result}; {ours.process.memory_kib()[0] - memory} KiB more")
+    after = ours.status()["counters"]
+    syncs, follow_ups = (after[f"sent.{kind}"] - before[f"sent.{kind}"] for kind in ("Sync", "Follow_Up"))
+    print(f"{took:.1f} s; {result}; {ours.process.memory_kib()[0] - memory} KiB more; "
+          f"{follow_ups} Follow_Ups of {syncs} Syncs")
     for name, times, interval in (("Announce", [when for when, octets in hearer.announces], 0.25),
                                   ("Sync", hearer.syncs, 0.125)):
         print(f"{name}: {len(times)} of {took / interval:.0f}, longest gap {longest_gap(times) * 1e3:.0f} ms")
@@ -408,8 +411,10 @@ def under(cable, attack, *, allowed_lines=1):
 
 def test_200k_random_frames(cable):
     numbers = seeded()
-    counters = under(cable, lambda flood: flood.send(lambda _: noise(numbers), count=200_000))
-    assert counters["frames"] > 20_000, counters
+    # So that hardly any is lost before refclockd has seen it.
+    counters = under(cable, lambda flood: flood.send(lambda _: noise(numbers), count=200_000, per_second=20_000))
+    assert counters["frames"] > 100_000, counters
+    print({name: count for name, count in counters.items() if name.startswith("dropped.") and count})
 
 
 def test_a_flood_of_announces_that_must_not_count(cable):
@@ -440,5 +445,4 @@ def test_a_flood_of_delay_requests(cable, sources):
     print({name: count for name, count in counters.items() if name.startswith(("dropped.", "sent")) and count})
     assert counters["sent.Delay_Resp"] > 100, counters
     if sources == "one":
-        refused = counters["dropped.rate-limited"] if "dropped.rate-limited" in counters else None
-        assert refused is None or refused > 1000, counters
+        assert counters["dropped.rate-limited"] > 1000, counters
