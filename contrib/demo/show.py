@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/system"))
 from lib import peers  # noqa: E402
 from lib.cable import Cable  # noqa: E402
+from lib.grandmaster import Grandmaster  # noqa: E402
 from lib.kit import STANDIN, client  # noqa: E402
 from lib.shm import ShmObserver  # noqa: E402
 
@@ -49,19 +50,21 @@ def chrony_cells(chronyd):
     return "   ".join(cells)
 
 
-def on_a_cable():
+def on_a_cable(theirs):
     with Cable() as cable:
         cable.join_ipc()
         sock = None if STANDIN else cable.dir / "chrony.ptp.sock"
-        print("ptp4l, the grandmaster (8 Sync/s, software timestamps) ==veth== refclockd -> chronyd\n"
+        print(f"{'ptp4l' if theirs else 'refclockd'}, the grandmaster (8 Sync/s, software timestamps) ==veth== "
+              "refclockd -> chronyd\n"
               "Both ends read this machine's clock, so the true offset is 0. `chronyd -x` judges and sets nothing.\n\n"
               f"{LEGEND}\n"
               "  chrony            # refclock; * selected, + combined with it, - or x left out, ? not yet; its last\n"
               "                    offset (+: system clock fast; once selected, what its own correction leaves);\n"
               "                    reach, octal: 377 = each of the last 8 polls had samples")
-        peers.Ptp4lMaster(cable).start()
+        # ptp4l's software stamps are UTC, and it says so by ptpTimescale 0.
+        master = (peers.Ptp4lMaster if theirs else Grandmaster)(cable).start()
         chronyd = peers.Chronyd(cable, shm=2, sock=sock).start()
-        daemon = client(cable, sock=sock).start()
+        daemon = client(cable, sock=sock, arbitrary="utc" if theirs else None).start()
         shm = ShmObserver()
         print(f"\n{HEAD}   {'chrony, by SHM':<17}{'' if STANDIN else '   chrony, by SOCK'}")
         samples, first, status, start = [], None, None, time.monotonic()
@@ -74,6 +77,9 @@ def on_a_cable():
         if not STANDIN:
             print("\n$ refclockctl status\n" + cable.run("near", [
                 peers.program("refclockctl"), "status", f"--socket={daemon.status_socket}"]).stdout.rstrip())
+        if not theirs:
+            print("\n$ refclockctl status      (of the grandmaster)\n" + cable.run("far", [
+                peers.program("refclockctl"), "status", f"--socket={master.status_socket}"]).stdout.rstrip())
         print(f"\n$ chronyc -n sources      (PTP: by SHM{'' if STANDIN else '; PSK: by SOCK'})\n" + chronyd.sources())
         bad = faults(daemon, status, samples, chronyd)
         if bad:
@@ -155,7 +161,9 @@ def explain(reason):
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 try:
-    sys.exit(on_interface(sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else on_a_cable())
+    if sys.argv[1:2] in ([], ["--master=ptp4l"]):
+        sys.exit(on_a_cable(theirs=STANDIN or len(sys.argv) > 1))
+    sys.exit(on_interface(sys.argv[1], sys.argv[2:]))
 except KeyboardInterrupt:
     print("\ninterrupted; all of it is gone again")
     sys.exit(130)
