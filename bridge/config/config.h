@@ -26,6 +26,8 @@ enum class PhcMode { kDiscipline, kObserve };
 enum class GrandmasterSource { kSystem, kPhc };
 enum class EbpfUse { kOff, kAuto, kRequired };
 
+// With grandmaster.source "phc" LoadConfig makes timestamping hardware and phc.mode
+// observe.
 struct Config {
   Role role = Role::kClient;
 

@@ -2,7 +2,7 @@
 //
 // The PTP state machines as tables, that of a slave-only port (IEEE 1588-2019, figure
 // 31) and that of a master port (figure 30): these tables are the code, and
-// `refclockctl explain states` prints the first.
+// `refclockctl explain states` prints them.
 #pragma once
 
 #include <cstdint>
