@@ -138,7 +138,10 @@ void GrandmasterEngine::OnCrossTimestamp(const std::optional<ClockReading>& read
                                          MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Cross{reading}, out);
   if (stopped_) return;
-  if (follows()) client_->OnCrossTimestamp(reading, now, out);
+  if (follows()) {
+    client_->OnCrossTimestamp(reading, now, out);
+    next_reading_ = now + kSeldom;
+  }
   SystemSource::Reading read;
   if (reading) read = source_.OnReading(*reading, now);
   Learn(read, now, out);
@@ -424,6 +427,7 @@ void GrandmasterEngine::Enter(const AutoRole::Change& change, MonoTime now,
       absl::StrCat("role ", RoleStateName(change.from), " -> ",
                    RoleStateName(change.to), ": ", change.why),
       now, out);
+  if (client_->publishing()) fed_at_ = now;
   if (following(change.to) && !following(change.from)) {
     // It has seen nothing of the clocks meanwhile.
     client_->OnResume(now, out);
@@ -440,8 +444,6 @@ void GrandmasterEngine::Enter(const AutoRole::Change& change, MonoTime now,
                       ? std::optional(WithholdReason::kGnssReturned)
                       : std::optional(WithholdReason::kNotFollowing),
                   now, out);
-  if (change.from == RoleState::kFollowing && client_->Status(now).publishing)
-    fed_at_ = now;
 }
 
 void GrandmasterEngine::Log(LogLimit& limit, Severity severity, std::string text,
