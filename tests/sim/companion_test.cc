@@ -264,7 +264,7 @@ class Lab {
     for (size_t i = 0; i < actions.size(); ++i) {
       const Action action = actions[i];
       if (const auto* send = std::get_if<SendManagement>(&action)) {
-        for (auto& reply : ptp4l.Answer(send->octets)) Deliver(std::move(reply));
+        for (auto& reply : ptp4l.Answer(send->octets())) Deliver(std::move(reply));
       } else if (const auto* read = std::get_if<ReadCrossTimestamp>(&action)) {
         if (plan_.hardware && !read->pair_only && plan_.tells_dial) TellDial(actions);
         const ClockReading reading = Read(read->pair_only);

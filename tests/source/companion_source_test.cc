@@ -111,7 +111,7 @@ class Bench {
     do {
       for (const CompanionAction& action : source->TakeActions()) {
         if (const auto* send = std::get_if<SendManagement>(&action)) {
-          for (auto& reply : ptp4l.Answer(send->octets)) inbox_.push_back(reply);
+          for (auto& reply : ptp4l.Answer(send->octets())) inbox_.push_back(reply);
         } else if (const auto* use = std::get_if<UseClock>(&action)) {
           used.push_back(*use);
         } else {
@@ -128,7 +128,7 @@ class Bench {
     const auto rest = source->TakeActions();
     for (const CompanionAction& action : rest) {
       if (const auto* send = std::get_if<SendManagement>(&action)) {
-        for (auto& reply : ptp4l.Answer(send->octets)) inbox_.push_back(reply);
+        for (auto& reply : ptp4l.Answer(send->octets())) inbox_.push_back(reply);
       } else if (const auto* use = std::get_if<UseClock>(&action)) {
         used.push_back(*use);
       } else {
