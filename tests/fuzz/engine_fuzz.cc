@@ -313,7 +313,7 @@ class CompanionMachine {
     for (size_t i = 0; i < actions_.size(); ++i) {
       const Action action = actions_[i];
       if (const auto* send = std::get_if<SendManagement>(&action)) {
-        for (auto& reply : ptp4l_.Answer(send->octets)) Tell(std::move(reply));
+        for (auto& reply : ptp4l_.Answer(send->octets())) Tell(std::move(reply));
       } else if (std::holds_alternative<ReadCrossTimestamp>(action)) {
         engine_.OnCrossTimestamp(Reading(), Mono(), actions_);
       } else if (const auto* publish = std::get_if<Publish>(&action)) {
