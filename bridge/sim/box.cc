@@ -367,6 +367,9 @@ void Box::CarryOut(MonoTime now, Actions& actions) {
     }
   }
   actions.clear();
+  if (publishing_ && master_ && master_->role_state() != RoleState::kFollowing) {
+    Violated("a sample stands while it does not follow");
+  }
 }
 
 void Box::Publish(const RefclockSample& sample, MonoTime now, Actions& actions) {
@@ -375,9 +378,6 @@ void Box::Publish(const RefclockSample& sample, MonoTime now, Actions& actions) 
                       sample.error_bound.NanosDouble()});
   publishing_ = true;
   ntp_.OnSample(sample.Offset(), sample.error_bound);
-  if (master_ && master_->role_state() != RoleState::kFollowing) {
-    Violated("published while it does not follow");
-  }
   engine_->OnPair(ReadPair(), now, actions);
 }
 
