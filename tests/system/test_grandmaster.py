@@ -392,6 +392,7 @@ def under(cable, attack, *, allowed_lines=1):
     syncs, follow_ups = (after[f"sent.{kind}"] - before[f"sent.{kind}"] for kind in ("Sync", "Follow_Up"))
     print(f"{took:.1f} s; {result}; {ours.process.memory_kib()[0] - memory} KiB more; "
           f"{follow_ups} Follow_Ups of {syncs} Syncs")
+    assert follow_ups > 0.9 * syncs, "stamps of what it sent do not come through"
     for name, times, interval in (("Announce", [when for when, octets in hearer.announces], 0.25),
                                   ("Sync", hearer.syncs, 0.125)):
         print(f"{name}: {len(times)} of {took / interval:.0f}, longest gap {longest_gap(times) * 1e3:.0f} ms")
