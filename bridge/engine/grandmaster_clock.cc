@@ -84,6 +84,8 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
   gnss_.Update(now);
   if (const auto leaps = gnss_.LeapClaim()) {
     witnesses_.OnGnss(leaps->claim, leaps->heard);
+  } else if (gnss_.LeapsDiffer()) {
+    witnesses_.OnGnssContradiction();
   }
   witnesses_.OnTime(seen.tai, seen.system, now);
   const UtcAuthority& authority = witnesses_.authority();

@@ -44,6 +44,7 @@ class UtcWitnesses {
   // end, before which nothing can change, and beyond it by a current table that GNSS
   // had confirmed.
   void OnGnss(const UtcClaim& claim, MonoTime heard);
+  void OnGnssContradiction() { authority_.Withdraw(UtcSource::kGnss); }
   // TAI-UTC by the list (or what was known at release), whoever else agrees, for what a
   // clock of UTC shows.
   int TableOffset(UtcTime system) const;

@@ -291,21 +291,36 @@ GnssStatus GnssWatch::Status() const {
   return status;
 }
 
+// TAI-UTC by this device, if it is to be believed.
+std::optional<int> GnssWatch::LeapsOf(const Device& device) const {
+  if (device.reason != R::kGood || FlawOf(*device.fix) || !device.fix->leap_seconds) {
+    return std::nullopt;
+  }
+  const UtcTime time = *device.fix->time;
+  if (time - MonthStart(time) < ToTimeDelta(kLeapNews)) return std::nullopt;
+  return *device.fix->leap_seconds + kTaiMinusGps;
+}
+
 std::optional<GnssWatch::Leaps> GnssWatch::LeapClaim() const {
+  if (LeapsDiffer()) return std::nullopt;
   std::optional<Leaps> leaps;
   for (const Device& device : devices_) {
-    if (device.reason != R::kGood || FlawOf(*device.fix) || !device.fix->leap_seconds) {
-      continue;
-    }
-    const UtcTime time = *device.fix->time;
-    if (time - MonthStart(time) < ToTimeDelta(kLeapNews)) continue;
-    const int offset = *device.fix->leap_seconds + kTaiMinusGps;
-    if (leaps && leaps->claim.offset != offset) return std::nullopt;
-    if (!leaps || leaps->heard < device.fix_at) {
-      leaps = Leaps{{.source = UtcSource::kGnss, .offset = offset}, device.fix_at};
+    const auto offset = LeapsOf(device);
+    if (offset && (!leaps || leaps->heard < device.fix_at)) {
+      leaps = Leaps{{.source = UtcSource::kGnss, .offset = *offset}, device.fix_at};
     }
   }
   return leaps;
+}
+
+bool GnssWatch::LeapsDiffer() const {
+  std::optional<int> first;
+  for (const Device& device : devices_) {
+    const auto offset = LeapsOf(device);
+    if (offset && first && *offset != *first) return true;
+    if (offset) first = offset;
+  }
+  return false;
 }
 
 }  // namespace bridge

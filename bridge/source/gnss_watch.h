@@ -174,6 +174,8 @@ class GnssWatch {
     MonoTime heard;
   };
   std::optional<Leaps> LeapClaim() const;
+  // Two that are good say different things.
+  bool LeapsDiffer() const;
 
  private:
   // gpsd itself takes four to six (MAX_DEVICES).
@@ -212,6 +214,7 @@ class GnssWatch {
   int SatellitesFor(const Device& device) const;
   bool IsRecent(std::optional<MonoTime> instant, MonoTime now) const;
   std::optional<GnssReason> FlawOf(const GnssFix& fix) const;
+  std::optional<int> LeapsOf(const Device& device) const;
   const Device* PulsesFor(const Device& device) const;
   bool Holds(GnssReason reason, const Device& device, MonoTime now) const;
   void Judge(Device& device, MonoTime now) const;

@@ -40,6 +40,11 @@ struct Told {
         heard.leap_seconds = leap_seconds;
       }
       clock->OnGnss(heard, now);
+      if (other_leaps) {
+        heard.device = "/dev/gnss1";
+        heard.leap_seconds = other_leaps;
+        clock->OnGnss(heard, now);
+      }
       KernelClock kernel{.synchronized = true, .max_error = TimeDelta::FromMicros(300)};
       kernel.discipline.emplace();
       kernel.discipline->estimated_error = TimeDelta::FromMicros(updates ? i % 3 : 0);
@@ -54,6 +59,7 @@ struct Told {
   int clock_class() const { return said().quality.clock_class; }
 
   int leap_seconds;
+  std::optional<int> other_leaps;  // Of a second receiver.
   bool fix = true;
   bool updates = true;
   UtcTime utc;
@@ -121,6 +127,17 @@ TEST(GrandmasterClock, ClaimsNothingWhenGnssAndTheTableDiffer) {
   EXPECT_FALSE(told.said().current_utc_offset_valid);
   ASSERT_FALSE(told.news.empty());
   EXPECT_NE(told.news.back().text.find("disputed"), std::string::npos);
+}
+
+TEST(GrandmasterClock, ReceiversThatDifferTakeBackWhatOneHadSaid) {
+  Told told(kNoon);
+  told.other_leaps = 18;
+  told.Pass(120);
+  ASSERT_EQ(told.clock_class(), 6);
+  told.other_leaps = 17;
+  told.Pass(2);
+  EXPECT_EQ(told.clock_class(), 248);
+  EXPECT_FALSE(told.said().current_utc_offset_valid);
 }
 
 TEST(GrandmasterClock, IsNotVouchedForByAnNtpDaemonThatLivesOnOurSamples) {

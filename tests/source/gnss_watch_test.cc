@@ -501,8 +501,10 @@ TEST_F(GnssWatchTest, NoClaimWithoutTheReceiversWord) {
 TEST_F(GnssWatchTest, DevicesThatDifferClaimNothing) {
   RunUntilGood({{.leap_seconds = 18}, {.device = kUsb, .leap_seconds = 18}});
   EXPECT_TRUE(watch_.LeapClaim());
+  EXPECT_FALSE(watch_.LeapsDiffer());
   Second({{.leap_seconds = 18}, {.device = kUsb, .leap_seconds = 17}});
   EXPECT_FALSE(watch_.LeapClaim());
+  EXPECT_TRUE(watch_.LeapsDiffer());
   // Who is not good has no say.
   Run(7, {{.leap_seconds = 18}, {.device = kUsb, .mode = 1, .leap_seconds = 17}});
   EXPECT_TRUE(watch_.LeapClaim());
