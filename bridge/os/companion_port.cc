@@ -9,9 +9,16 @@
 #include "bridge/base/status_macros.h"
 #include "bridge/os/clocks.h"
 #include "bridge/os/hardware_stamps.h"
+#include "bridge/time/waiting.h"
 
 namespace bridge::os {
 namespace {
+
+// ptp4l answers within a tenth of that. Several answers, each of which would wake us,
+// are read at once then.
+constexpr absl::Duration kAnswering = absl::Milliseconds(1);
+// That the sockets' files are the same ones still, while ptp4l answers.
+constexpr absl::Duration kLookAtFiles = absl::Seconds(4);
 
 // Who asks. ptp4l keeps a subscription for each identity, so it has to be nobody
 // else's: "refc", and what no other process starts with.
@@ -77,25 +84,50 @@ void CompanionPort::Start(MonoTime now) {
 
 // ---- A turn.
 
+std::optional<MonoTime> CompanionPort::Deadline() {
+  return Earlier(Port::Deadline(), answered_by_);
+}
+
 void CompanionPort::AppendPollFds(std::vector<pollfd>& polled) {
   polled_at_.reset();
-  if (!client_.open()) return;
+  if (!client_.open() || answered_by_) return;
   polled_at_ = polled.size();
   polled.push_back({client_.fd(), POLLIN, 0});
 }
 
 void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
-  if (!polled_at_ || polled[*polled_at_].revents == 0) return;
+  const bool waited = answered_by_ && now >= *answered_by_;
+  const bool ready = polled_at_ && polled[*polled_at_].revents != 0;
+  if (!waited && !ready) return;
   if (phc_ == nullptr) {
     engine_->OnPair(ReadPair(), now, actions_);
     CarryOut(now);
   }
-  // One at a time: mostly there is one, and asking for a second costs as much as
-  // poll(2).
+  // One at a time where we were woken by it: mostly there is one, and asking for a
+  // second costs as much as poll(2).
+  int expected = waited ? std::exchange(asked_, 0) : 1;
+  if (waited) answered_by_.reset();
+  while (expected-- > 0 && ReadAnswer(now)) {
+  }
+}
+
+// False when there is none.
+bool CompanionPort::ReadAnswer(MonoTime now) {
   const auto datagram = client_.Receive();
-  if (!datagram) return;
+  if (!datagram) return false;
   engine_->OnManagement(*datagram, now, actions_);
   CarryOut(now);
+  return true;
+}
+
+void CompanionPort::AfterTurn(MonoTime now) {
+  Port::AfterTurn(now);
+  if (answered_by_) return;
+  if (asked_ > 1) {
+    answered_by_ = now + kAnswering;
+  } else {
+    asked_ = 0;
+  }
 }
 
 void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
@@ -108,9 +140,13 @@ void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
 // ---- ptp4l comes and goes.
 
 void CompanionPort::LookAfterSocket(MonoTime now) {
-  if (client_.open() && !client_.IsCurrent()) {
-    LoseSocket(now);
-    CarryOut(now);
+  const bool look = now >= next_look_ || !engine_->source().answers();
+  if (client_.open() && look) {
+    next_look_ = now + kLookAtFiles;
+    if (!client_.IsCurrent()) {
+      LoseSocket(now);
+      CarryOut(now);
+    }
   }
   if (client_.open()) return;
   if (const absl::Status opened = client_.Open(); !opened.ok()) {
@@ -130,6 +166,8 @@ void CompanionPort::LoseSocket(MonoTime now) {
   log_.Write({Severity::kWarning, absl::StrCat("the ptp4l at ", client_.server(),
                                                " is gone: waiting for another")});
   client_.Close();
+  asked_ = 0;
+  answered_by_.reset();
   engine_->OnManagementSocket(ManagementSocket::kClosed, now, actions_);
 }
 
@@ -137,6 +175,7 @@ void CompanionPort::LoseSocket(MonoTime now) {
 
 void CompanionPort::Ask(const SendManagement& question, MonoTime now) {
   if (!client_.open()) return;
+  ++asked_;
   const absl::Status sent = client_.Send(question.octets());
   if (sent.ok()) return;
   if (absl::IsUnavailable(sent)) return LoseSocket(now);

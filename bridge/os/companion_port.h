@@ -28,6 +28,8 @@ class CompanionPort final : public Port {
   void Start(MonoTime now) override;
   void AppendPollFds(std::vector<pollfd>& polled) override;
   void OnPolled(const std::vector<pollfd>& polled, MonoTime now) override;
+  void AfterTurn(MonoTime now) override;
+  std::optional<MonoTime> Deadline() override;
   void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) override;
   StatusReport Report(MonoTime now) const override;
 
@@ -35,6 +37,7 @@ class CompanionPort final : public Port {
   CompanionPort(const Config& config, uint16_t number,
                 const PortSurroundings& surroundings);
 
+  bool ReadAnswer(MonoTime now);
   void LookAfterSocket(MonoTime now);
   void LoseSocket(MonoTime now);
   void OpenPhc(MonoTime now);
@@ -45,7 +48,10 @@ class CompanionPort final : public Port {
 
   ManagementClient client_;
   std::optional<size_t> polled_at_;  // Where its descriptor stands among those polled.
-  std::string last_refusal_;         // Why there is no socket, as the log has it.
+  int asked_ = 0;                    // Questions that no answer was read to.
+  std::optional<MonoTime> answered_by_;  // By then; nobody listens before.
+  MonoTime next_look_;                   // At the files of both sockets.
+  std::string last_refusal_;             // Why there is no socket, as the log has it.
   UseClock clock_;
   std::unique_ptr<PhcDevice> phc_;  // Null: software stamps, or it can't be opened.
   std::optional<SetPhcFrequency> dialled_;  // As the engine was told.

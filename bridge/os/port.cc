@@ -59,7 +59,7 @@ std::optional<MonoTime> Port::Deadline() {
 }
 
 void Port::AfterTurn(MonoTime now) {
-  const auto deadline = Deadline();
+  const auto deadline = Port::Deadline();
   if (!deadline || now < *deadline) return;
   engine_->OnTime(now, actions_);
   CarryOut(now);

@@ -53,7 +53,7 @@ class Port {
   virtual void AppendPollFds(std::vector<pollfd>& polled) = 0;
   virtual void OnPolled(const std::vector<pollfd>& polled, MonoTime now) = 0;
   virtual void AfterTurn(MonoTime now);
-  std::optional<MonoTime> Deadline();
+  virtual std::optional<MonoTime> Deadline();
 
   // ---- What the loop knows and tells every port.
   virtual void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now);
