@@ -17,6 +17,9 @@
 namespace bridge::os {
 namespace {
 
+// It changes twice a year.
+constexpr absl::Duration kLookAtLeapFile = absl::Seconds(4);
+
 absl::Status CheckLeapFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();
   const auto table = LeapFile(path).ReadIfChanged();
@@ -187,7 +190,8 @@ void ClientLoop::OncePerSecond(MonoTime now) {
   std::optional<KernelClock> kernel;
   if (auto read = ReadKernelClock(); read.ok()) kernel = *read;
   for (auto& port : ports_) port->OncePerSecond(kernel, now);
-  if (!leap_file_) return;
+  if (!leap_file_ || now < next_leap_look_) return;
+  next_leap_look_ = now + kLookAtLeapFile;
   if (const auto table = leap_file_->ReadIfChanged()) {
     for (auto& port : ports_) port->OnLeapFile(*table, now);
   }

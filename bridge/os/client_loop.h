@@ -60,6 +60,7 @@ class ClientLoop {
   std::string gpsd_trouble_;  // As it was told last.
   size_t status_fds_ = 0;     // From here on, those of the status socket.
   MonoTime next_second_;
+  MonoTime next_leap_look_;
   std::optional<absl::Duration> suspended_for_;
 };
 
