@@ -55,13 +55,9 @@ class Timestamp {
   };
   SecondsAndNanos Split() const {
     const absl::int128 ns = since_epoch_.scaled_nanos() >> 16;
-    absl::int128 seconds = ns / 1'000'000'000;
-    absl::int128 rest = ns - seconds * 1'000'000'000;
-    if (rest < 0) {
-      rest += 1'000'000'000;
-      seconds -= 1;
-    }
-    return {static_cast<int64_t>(seconds), static_cast<uint32_t>(rest)};
+    // Until the year 2262 64 bits do, which are divided by multiplying.
+    const auto low = static_cast<int64_t>(ns);
+    return ns == low ? Split(low) : Split(ns);
   }
 
   friend constexpr TimeDelta operator-(Timestamp a, Timestamp b) {
@@ -82,6 +78,17 @@ class Timestamp {
   std::string ToString() const;
 
  private:
+  template <typename Number>
+  static SecondsAndNanos Split(Number ns) {
+    Number seconds = ns / 1'000'000'000;
+    Number rest = ns - seconds * 1'000'000'000;
+    if (rest < 0) {
+      rest += 1'000'000'000;
+      seconds -= 1;
+    }
+    return {static_cast<int64_t>(seconds), static_cast<uint32_t>(rest)};
+  }
+
   explicit constexpr Timestamp(TimeDelta since_epoch) : since_epoch_(since_epoch) {}
 
   TimeDelta since_epoch_;
