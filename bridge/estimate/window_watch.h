@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "bridge/time/time_delta.h"
 
@@ -16,17 +17,24 @@ class WindowWatch {
   // Remembers it, and whether it is over twice the median of the latest, itself
   // included: whether more than half of them are less than half of it.
   bool IsWide(TimeDelta window) {
-    windows_[seen_++ % kWindows] = window;
+    const int64_t latest = InSmall(window);
+    windows_[seen_++ % kWindows] = latest;
     const size_t seen = std::min(seen_, kWindows);
     size_t shorter = 0;
-    for (size_t i = 0; i < seen; ++i) shorter += windows_[i] + windows_[i] < window;
+    for (size_t i = 0; i < seen; ++i) shorter += 2 * windows_[i] < latest;
     return shorter > seen / 2;
   }
 
  private:
   static constexpr size_t kWindows = 15;
 
-  std::array<TimeDelta, kWindows> windows_{};
+  // 2^-16 ns; over 9 hours are as good as 9 hours.
+  static int64_t InSmall(TimeDelta window) {
+    constexpr absl::int128 kMost = int64_t{1} << 61;
+    return static_cast<int64_t>(std::clamp(window.scaled_nanos(), -kMost, kMost));
+  }
+
+  std::array<int64_t, kWindows> windows_{};
   size_t seen_ = 0;
 };
 

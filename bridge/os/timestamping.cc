@@ -159,9 +159,16 @@ void PendingStamps::GiveUp(Entry& entry, PtpTransport::Counters& counters) {
 }
 
 void PendingStamps::GiveUpOld(MonoTime now, PtpTransport::Counters& counters) {
+  if (now <= next_give_up_) return;
   const MonoTime horizon = now - kPatience;
+  next_give_up_ = now + kPatience;  // For those sent from now on.
   for (Entry& entry : entries_) {
-    if (entry.state == State::kWaiting && entry.sent < horizon) GiveUp(entry, counters);
+    if (entry.state != State::kWaiting) continue;
+    if (entry.sent < horizon) {
+      GiveUp(entry, counters);
+    } else {
+      next_give_up_ = std::min(next_give_up_, entry.sent + kPatience);
+    }
   }
 }
 

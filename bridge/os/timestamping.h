@@ -116,6 +116,7 @@ class PendingStamps {
   MessageReader reader_;
   std::array<Entry, kCapacity> entries_{};
   size_t next_ = 0;
+  MonoTime next_give_up_;  // At the earliest.
 };
 
 }  // namespace bridge::os
