@@ -18,7 +18,7 @@ namespace bridge::os {
 namespace {
 
 // It changes twice a year.
-constexpr absl::Duration kLookAtLeapFile = absl::Seconds(4);
+constexpr absl::Duration kLookAtLeapFile = absl::Seconds(8);
 
 absl::Status CheckLeapFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();

@@ -18,7 +18,7 @@ namespace {
 // are read at once then.
 constexpr absl::Duration kAnswering = absl::Milliseconds(1);
 // That the sockets' files are the same ones still, while ptp4l answers.
-constexpr absl::Duration kLookAtFiles = absl::Seconds(4);
+constexpr absl::Duration kLookAtFiles = absl::Seconds(8);
 
 // Who asks. ptp4l keeps a subscription for each identity, so it has to be nobody
 // else's: "refc", and what no other process starts with.

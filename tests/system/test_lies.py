@@ -348,12 +348,12 @@ def test_leap_list_replaced_while_running(cable):
             path.unlink()
         else:
             replace(text)
-        # It looks once a second, and what the table says of now is asked once a second.
-        wait_until(lambda: not vouches(), 6, f"the list {name} is noticed", every=0.2)
+        # It looks every eight seconds, and what the table says of now is asked once a second.
+        wait_until(lambda: not vouches(), 13, f"the list {name} is noticed", every=0.2)
         rig.observe(2)
         print(f"list {name}: claim {claim()}, withheld {rig.status()['withheld']}")
         replace(leap_list.GOOD)
-        wait_until(vouches, 6, f"the good list is noticed after {name}", every=0.2)
+        wait_until(vouches, 13, f"the good list is noticed after {name}", every=0.2)
         rig.publishes(f"after the list {name} was made good")
     rig.selected("at last")
     rig.nothing_wrong()
