@@ -24,7 +24,7 @@ constexpr absl::Duration kSlowProbing = absl::Seconds(1);
 constexpr absl::Duration kPolling = absl::Seconds(1);
 constexpr int kPollsUntilSilent = 3;
 constexpr uint32_t kStatesEvery = 4;  // Polls.
-constexpr uint32_t kParentEvery = 2;
+constexpr uint32_t kParentEvery = 4;
 constexpr absl::Duration kInquiry = absl::Milliseconds(200);
 // Nobody pushes a change of TIME_PROPERTIES_DATA_SET.
 constexpr absl::Duration kProperties = absl::Seconds(10);
