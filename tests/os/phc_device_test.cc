@@ -53,9 +53,9 @@ TEST_F(PhcDeviceLab, KnowsItself) {
 
 TEST_F(PhcDeviceLab, IsReadByTheBestMethodThatItsDriverHas) {
   for (int i = 0; i < 20; ++i) {
-    const UtcTime before = ReadPair().system;
+    const UtcTime before = PairReader().Read().system;
     const auto reading = phc1_->Read();
-    const UtcTime after = ReadPair().system;
+    const UtcTime after = PairReader().Read().system;
     ASSERT_TRUE(reading.ok()) << reading.status();
     EXPECT_GE(reading->system, before - TimeDelta::FromMicros(1));
     EXPECT_LE(reading->system, after + TimeDelta::FromMicros(1));

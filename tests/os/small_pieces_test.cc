@@ -33,7 +33,7 @@ using testing::HasSubstr;
 TEST(Clocks, APairIsBetweenItsNeighbours) {
   timespec before, after;
   clock_gettime(CLOCK_REALTIME, &before);
-  const CrossTimestamp<Raw> pair = ReadPair();
+  const CrossTimestamp<Raw> pair = PairReader().Read();
   clock_gettime(CLOCK_REALTIME, &after);
   EXPECT_GE(pair.system.Nanos(), before.tv_sec * 1'000'000'000 + before.tv_nsec);
   EXPECT_LE(pair.system.Nanos(), after.tv_sec * 1'000'000'000 + after.tv_nsec);
@@ -42,8 +42,8 @@ TEST(Clocks, APairIsBetweenItsNeighbours) {
 }
 
 TEST(Clocks, TwoPairsAgreeWithinTheirWindows) {
-  const CrossTimestamp<Raw> a = ReadPair();
-  const CrossTimestamp<Raw> b = ReadPair();
+  const CrossTimestamp<Raw> a = PairReader().Read();
+  const CrossTimestamp<Raw> b = PairReader().Read();
   const TimeDelta moved = (b.local - a.local) - (b.system - a.system);
   // A clock that is being slewed by 500 ppm for the microseconds in between.
   const TimeDelta slack = TimeDelta::FromMicros(1);

@@ -35,7 +35,7 @@ ptp::Send MakeSend(MessageType type, uint16_t sequence) {
   return send;
 }
 
-UtcTime SystemNow() { return ReadPair().system; }
+UtcTime SystemNow() { return PairReader().Read().system; }
 
 bool WaitFor(const PtpTransport& transport, int milliseconds = 500) {
   std::vector<pollfd> fds;
