@@ -6,7 +6,6 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -23,8 +22,6 @@
 
 namespace bridge::os {
 namespace {
-
-constexpr TimeDelta kNanosecond = TimeDelta::FromNanos(1);
 
 // The kernel's FD_TO_CLOCKID: negative and with 011 for its last bits, as no clock of
 // the system is.
@@ -125,7 +122,7 @@ absl::StatusOr<std::unique_ptr<PhcDevice>> PhcDevice::Open(const std::string& de
   return phc;
 }
 
-int PhcDevice::Ask(int readings, std::optional<CrossTimestamp<Phc>>& out) const {
+int PhcDevice::Ask(std::optional<CrossTimestamp<Phc>>& out) const {
   int error = 0;
   if (method_ == Method::kPrecise) {
     ptp_sys_offset_precise answer{};
@@ -136,12 +133,12 @@ int PhcDevice::Ask(int readings, std::optional<CrossTimestamp<Phc>>& out) const 
     if (error == 0) out = FromPrecise(answer);
   } else if (method_ == Method::kExtended) {
     ptp_sys_offset_extended answer{};
-    answer.n_samples = static_cast<unsigned>(readings);
+    answer.n_samples = static_cast<unsigned>(readings_);
     error = Ioctl(fd_, PTP_SYS_OFFSET_EXTENDED, &answer);
     if (error == 0) out = Narrowest(answer);
   } else {
     ptp_sys_offset answer{};
-    answer.n_samples = static_cast<unsigned>(readings);
+    answer.n_samples = static_cast<unsigned>(readings_);
     error = Ioctl(fd_, PTP_SYS_OFFSET, &answer);
     if (error == 0) out = Narrowest(answer);
   }
@@ -155,20 +152,12 @@ void PhcDevice::LearnCost(absl::Duration latest) {
 }
 
 absl::StatusOr<CrossTimestamp<Phc>> PhcDevice::Read() {
-  for (int readings = usual_ ? 1 : readings_;;) {
+  for (;;) {
     std::optional<CrossTimestamp<Phc>> reading;
     const MonoTime start = MonoNow();
-    const int error = Ask(readings, reading);
+    const int error = Ask(reading);
     if (reading) {
-      LearnCost(ToDuration(MonoNow() - start) / readings);
-      const bool narrow = usual_ && reading->window <= *usual_;
-      if (!narrow && readings < readings_) {
-        readings = readings_;
-        continue;
-      }
-      // Grows slowly, in case that all take longer now.
-      usual_ =
-          std::min(reading->window, usual_.value_or(reading->window) + kNanosecond);
+      LearnCost(ToDuration(MonoNow() - start) / readings_);
       return *reading;
     }
     if (Lacks(method_, error) && method_ != Method::kBasic) {

@@ -70,7 +70,7 @@ class PhcDevice {
 
   // Asks by the method of now: 0 or the errno. `out` is nothing when the answer made no
   // sense.
-  int Ask(int readings, std::optional<CrossTimestamp<Phc>>& out) const;
+  int Ask(std::optional<CrossTimestamp<Phc>>& out) const;
   void LearnCost(absl::Duration latest);
 
   FileDescriptor fd_;
@@ -81,9 +81,7 @@ class PhcDevice {
   double max_adj_ppb_ = 0;
   bool writable_ = false;
   Method method_ = Method::kPrecise;
-  int readings_ = 1;  // At most; the first one measures.
-  // As narrow as readings have been: one that is needs no others beside it.
-  std::optional<TimeDelta> usual_;
+  int readings_ = 1;  // The first one measures.
   absl::Duration cost_ = absl::InfiniteDuration();
   uint64_t read_errors_ = 0;
 };
