@@ -52,6 +52,7 @@ class ClientEngine final : public Engine {
   void OnManagementSocket(ManagementSocket socket, MonoTime now, Actions& out) override;
   void OnManagement(std::span<const uint8_t> datagram, MonoTime now,
                     Actions& out) override;
+  bool answered() const override { return source_->answers(); }
   void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
                   Actions& out) override;
   void OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) override;

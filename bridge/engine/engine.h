@@ -66,6 +66,8 @@ class Engine {
   virtual void OnManagementSocket(ManagementSocket, MonoTime, Actions&) {}
   // and what came from it.
   virtual void OnManagement(std::span<const uint8_t>, MonoTime, Actions&) {}
+  // Whether that ptp4l answers.
+  virtual bool answered() const { return true; }
 
   // At start, and whenever the file changes.
   virtual void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,

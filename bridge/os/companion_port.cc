@@ -140,7 +140,7 @@ void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
 // ---- ptp4l comes and goes.
 
 void CompanionPort::LookAfterSocket(MonoTime now) {
-  const bool look = now >= next_look_ || !engine_->source().answers();
+  const bool look = now >= next_look_ || !engine_->answered();
   if (client_.open() && look) {
     next_look_ = now + kLookAtFiles;
     if (!client_.IsCurrent()) {
