@@ -448,9 +448,11 @@ TEST(Latency, ShowsComparesAndDrawsReports) {
 }
 
 TEST(Latency, ExitsWithTwoWhenAFileIsNoUse) {
-  for (const char* words : {"", "--compare", "--compare a", "--compare a b --from=c",
-                            "--from=/nonexistent", "--from=/dev/null", "--from",
-                            "--from=/dev/null x", "--compare /dev/null /dev/null"}) {
+  for (const char* words :
+       {"--seconds=0", "--interface=lo --from=/dev/null", "--interface=none9",
+        "--compare", "--compare a", "--compare a b --from=c", "--from=/nonexistent",
+        "--from=/dev/null", "--from", "--from=/dev/null x",
+        "--compare /dev/null /dev/null"}) {
     const Result result = Execute(absl::StrCat("refclockctl latency ", words));
     EXPECT_EQ(result.code, 2) << words;
     EXPECT_THAT(result.text, HasSubstr("refclockctl: ")) << words;

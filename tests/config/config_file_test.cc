@@ -185,8 +185,11 @@ TEST(LoadConfig, RefusesWhatThisVersionDoesNotDo) {
               ElementsAre(AllOf(HasSubstr("role \"boundary\" is not known"),
                                 HasSubstr("\"client\" or \"companion\" or "
                                           "\"grandmaster\" or \"auto\""))));
-  EXPECT_THAT(Errors(WithInterface("[ebpf]\nenable = 1")),
+  EXPECT_THAT(Errors(WithInterface("[ntp]\nenable = 1")),
               ElementsAre(HasSubstr("unknown key")));
+  EXPECT_THAT(Errors(WithInterface("[ebpf]\nenable = \"on\"")),
+              ElementsAre(AllOf(HasSubstr("enable \"on\" is not known"),
+                                HasSubstr("\"off\" or \"auto\" or \"required\""))));
 }
 
 TEST(Companion, NeedsNoInterface) {
@@ -824,7 +827,8 @@ TEST(ConfigText, GivesTheSameConfigurationAgain) {
       "[[output.shm]]\nunit = 7\n[[output.shm]]\nunit = 4\nmode = 0o666\n"
       "[[output.sock]]\npath = \"/run/a\\u0001\"\n[[output.sock]]\npath = \"/" +
       std::string(100, 'x') +
-      "\"\n[status]\nsocket = \"/s\"\n[realtime]\npriority = 5\nlock_memory = true\n");
+      "\"\n[status]\nsocket = \"/s\"\n[ebpf]\nenable = \"auto\"\n"
+      "[realtime]\npriority = 5\nlock_memory = true\n");
   // Every option has another value than its default, so that none goes untested;
   // but for those of the other role, below.
   for (const Option& option : Options()) {

@@ -77,6 +77,8 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
                            .synchronized = true,
                            .max_error = TimeDelta::FromMicros(1500),
                            .may_be_ours = true};
+  GnssFix no_fix;
+  no_fix.mode = 1;
   const std::map<std::string, trace::Input> lines{
       {"86400.000000001 link up", trace::Link{true}},
       {"86400.000000001 link down", trace::Link{false}},
@@ -121,6 +123,29 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
        trace::Socket{ManagementSocket::kReadWrite}},
       {"86400.000000001 managed 007fff", trace::Managed{octets}},
       {"86400.000000001 managed -", trace::Managed{}},
+      {"86400.000000001 frame - 007fff c0000201",
+       trace::Frame{octets, {}, ptp::PortAddress{{192, 0, 2, 1}, 4}}},
+      {"86400.000000001 kernel 0 synchronized 0.000200000 foreign 0.000002000 -786432",
+       trace::Kernel{{.synchronized = true,
+                      .max_error = TimeDelta::FromMicros(200),
+                      .discipline = KernelClock::Discipline{TimeDelta::FromMicros(2),
+                                                            -786'432}}}},
+      {"86400.000000001 gnss fix /dev/tty\\x20S0 3 7 1795262400.000000000 "
+       "0.000005000 18",
+       trace::Gnss{GnssFix{.device = "/dev/tty S0",
+                           .mode = 3,
+                           .status = kGnssTimeOnly,
+                           .time = UtcTime::FromNanos(1'795'262'400'000'000'000),
+                           .ept = absl::Microseconds(5),
+                           .leap_seconds = 18}}},
+      {"86400.000000001 gnss fix - 1 0 - - -", trace::Gnss{no_fix}},
+      {"86400.000000001 gnss sky a 9", trace::Gnss{GnssSky{"a", 9}}},
+      {"86400.000000001 gnss sky a -", trace::Gnss{GnssSky{"a", {}}}},
+      {"86400.000000001 gnss pulse a 2.000000000 1.999999000",
+       trace::Gnss{GnssPulse{"a", UtcTime::FromNanos(2'000'000'000),
+                             UtcTime::FromNanos(1'999'999'000)}}},
+      {"86400.000000001 gnss device a gone", trace::Gnss{GnssDevice{"a", false}}},
+      {"86400.000000001 gnss gpsd up", trace::Gnss{GnssConnection{true}}},
   };
   std::vector<bool> seen(std::variant_size_v<trace::Input>);
   TraceReader reader = InRun();
