@@ -21,6 +21,13 @@
 
 namespace bridge {
 
+// How the NTP daemon disciplines the system clock (adjtimex(2)).
+struct ClockDiscipline {
+  TimeDelta estimated_error;  // esterror
+  int64_t frequency = 0;      // As the kernel has it: 2^-16 ppm.
+  friend bool operator==(const ClockDiscipline&, const ClockDiscipline&) = default;
+};
+
 // What adjtimex(2) says of the system clock.
 struct KernelClock {
   int tai_offset = 0;         // 0: never set.
@@ -30,12 +37,7 @@ struct KernelClock {
   // for what we publish.
   bool may_be_ours = false;
   // What a grandmaster looks at besides; nothing in traces of clients.
-  struct Discipline {
-    TimeDelta estimated_error;  // esterror
-    int64_t frequency = 0;      // As the kernel has it: 2^-16 ppm.
-    friend bool operator==(const Discipline&, const Discipline&) = default;
-  };
-  std::optional<Discipline> discipline = {};
+  std::optional<ClockDiscipline> discipline = {};
 };
 
 // ---- Actions.

@@ -494,7 +494,7 @@ void ClientEngine::Absorb(const ptp::PortActions& said, MonoTime now, Actions& o
   if (!companion_ || !companion_->has_actions()) return;
   for (CompanionAction& action : companion_->TakeActions()) {
     if (auto* send = std::get_if<SendManagement>(&action)) {
-      out.push_back(std::move(*send));
+      out.push_back(*send);
     } else if (auto* use = std::get_if<UseClock>(&action)) {
       out.push_back(std::move(*use));
       AskForReading(now, out);  // How fast it goes shows between two.

@@ -514,7 +514,7 @@ void Fields(Io& io, Is<trace::Leaps> auto& leaps) {
   io.Table(leaps.table);
 }
 template <typename Io>
-void Fields(Io& io, Is<KernelClock::Discipline> auto& discipline) {
+void Fields(Io& io, Is<ClockDiscipline> auto& discipline) {
   io.Time(discipline.estimated_error);
   io.Number(discipline.frequency);
 }

@@ -66,7 +66,7 @@ absl::StatusOr<KernelClock> ReadKernelClock() {
   return KernelClock{.tai_offset = answer.tai,
                      .synchronized = (answer.status & STA_UNSYNC) == 0,
                      .max_error = TimeDelta::FromMicros(answer.maxerror),
-                     .discipline = KernelClock::Discipline{
+                     .discipline = ClockDiscipline{
                          .estimated_error = TimeDelta::FromMicros(answer.esterror),
                          .frequency = answer.freq}};
 }

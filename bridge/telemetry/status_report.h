@@ -68,7 +68,7 @@ struct StatusReport {
   struct OwnClock {
     int clock_class;
     int clock_accuracy;
-    bool time_traceable = false;
+    bool time_traceable;
     std::optional<double> error_ns;         // What clock_accuracy was made from.
     std::optional<double> drift_ppb;        // How fast it may run away in holdover.
     std::string ntp;                        // NtpReasonText::name

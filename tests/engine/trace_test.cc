@@ -126,10 +126,10 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
       {"86400.000000001 frame - 007fff c0000201",
        trace::Frame{octets, {}, ptp::PortAddress{{192, 0, 2, 1}, 4}}},
       {"86400.000000001 kernel 0 synchronized 0.000200000 foreign 0.000002000 -786432",
-       trace::Kernel{{.synchronized = true,
-                      .max_error = TimeDelta::FromMicros(200),
-                      .discipline = KernelClock::Discipline{TimeDelta::FromMicros(2),
-                                                            -786'432}}}},
+       trace::Kernel{
+           {.synchronized = true,
+            .max_error = TimeDelta::FromMicros(200),
+            .discipline = ClockDiscipline{TimeDelta::FromMicros(2), -786'432}}}},
       {"86400.000000001 gnss fix /dev/tty\\x20S0 3 7 1795262400.000000000 "
        "0.000005000 18",
        trace::Gnss{GnssFix{.device = "/dev/tty S0",
