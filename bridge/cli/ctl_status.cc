@@ -183,6 +183,16 @@ std::string WhereText(const json& port) {
                       Text(port, "timestamping"), " time stamps)");
 }
 
+// Where the time between the master's port and our program goes, if it is measured.
+void BudgetLine(std::string& out, const json& latency) {
+  if (!latency.is_object() || !At(latency, "budget").is_object()) return;
+  const json& budget = At(latency, "budget");
+  Line(out, "latency",
+       absl::StrCat("path ", Nanos(budget, "path_ns"), ", kernel ",
+                    Nanos(budget, "kernel_ns"), ", program ", Nanos(budget, "user_ns"),
+                    " (", Text(latency, "tier"), "; refclockctl latency)"));
+}
+
 std::string Ago(const json& object, const char* what, const char* key) {
   const json& age = At(object, key);
   return age.is_number() ? absl::StrFormat(", %s %.1f s ago", what, age.get<double>())
@@ -247,6 +257,7 @@ void PortLines(std::string& out, const json& port) {
   if (own.is_object() && !has_role) {
     Line(out, "frequency", Ppb(port, "frequency_ppb"));
     PhcLines(out, At(port, "phc"));
+    BudgetLine(out, At(port, "rx_latency"));
     UtcLines(out, At(port, "utc"));
     CounterLines(out, At(port, "counters"), {"sent", "dropped"});
     return;
@@ -261,6 +272,7 @@ void PortLines(std::string& out, const json& port) {
   Line(out, "path delay", Nanos(port, "path_delay_ns"));
   Line(out, "frequency", Ppb(port, "frequency_ppb"));
   PhcLines(out, At(port, "phc"));
+  BudgetLine(out, At(port, "rx_latency"));
   UtcLines(out, At(port, "utc"));
   const char* label = "outputs";
   for (const json& output : At(port, "outputs")) {

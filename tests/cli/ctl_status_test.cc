@@ -107,6 +107,19 @@ TEST(StatusTable, ShowsWhatAGrandmasterClaimsAndWhatThatRestsOn) {
                                    HasSubstr("publishing   no")));
 }
 
+TEST(StatusTable, SplitsTheWayIntoPathKernelAndProgramWhereThatIsMeasured) {
+  StatusReport report = Report();
+  EXPECT_THAT(Table(report), Not(HasSubstr("latency")));
+  report.rx_latency.emplace();
+  report.rx_latency->tier = "T2";
+  EXPECT_THAT(Table(report), Not(HasSubstr("latency")));
+  report.rx_latency->budget = {
+      .path_ns = 1700, .kernel_ns = 8410, .user_ns = 61'400, .from = "driver"};
+  EXPECT_THAT(Table(report),
+              HasSubstr("latency      path 1.70 us, kernel 8.41 us, program 61.4 us "
+                        "(T2; refclockctl latency)\n"));
+}
+
 TEST(StatusTable, SaysNothingOfAHardwareClockWithSoftwareTimeStamps) {
   EXPECT_THAT(Table(Report()), Not(HasSubstr("PHC")));
 }
