@@ -84,6 +84,11 @@ absl::Status ClientPort::OpenMeter() {
   std::vector<pollfd> sockets;
   transport_->AppendPollFds(sockets);
   for (const pollfd& socket : sockets) meter->Own(socket.fd);
+  // Loading takes a while; no hook has seen what came meanwhile.
+  while (true) {
+    const auto frame = transport_->Receive(buffer_);
+    if (!frame.ok() || !*frame) break;
+  }
   meter_ = std::move(meter);
   return absl::OkStatus();
 }
@@ -340,6 +345,7 @@ void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
     engine_->OnPhcAdjusted({command, std::nullopt}, now, actions_);
     return;
   }
+  if (meter_ && std::holds_alternative<StepPhc>(*applied)) meter_->OnPhcStepped();
   if (const auto* frequency = std::get_if<SetPhcFrequency>(&*applied)) {
     dialled_ = *frequency;
     adjusted_ = true;

@@ -184,7 +184,8 @@ void LatencyMeter::Add(const ebpf::Record& record) {
   }
 }
 
-// Between two readings, or a little beyond them.
+// Between two readings, or a little after them; not before, lest it be from before a
+// step.
 std::optional<ebpf::Reading> LatencyMeter::DatePhc(int64_t phc_ns) const {
   const auto after =
       std::find_if(readings_.begin(), readings_.end(),
@@ -192,9 +193,8 @@ std::optional<ebpf::Reading> LatencyMeter::DatePhc(int64_t phc_ns) const {
   if (readings_.size() < 2) return std::nullopt;
   const auto b = std::clamp(after, readings_.begin() + 1, readings_.end() - 1);
   const auto a = b - 1;
-  constexpr int64_t kFar = 5'000'000'000;
-  if (b->phc_ns <= a->phc_ns || phc_ns < a->phc_ns - kFar ||
-      phc_ns > b->phc_ns + kFar) {
+  constexpr int64_t kFar = 2'000'000'000;
+  if (b->phc_ns <= a->phc_ns || phc_ns < a->phc_ns || phc_ns > b->phc_ns + kFar) {
     return std::nullopt;
   }
   const double slope = static_cast<double>(b->realtime_ns - a->realtime_ns) /

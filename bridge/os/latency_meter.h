@@ -56,6 +56,8 @@ class LatencyMeter {
   // The PHC and CLOCK_REALTIME, as somebody has read them; a few seconds of them are
   // kept, which date hardware stamps.
   void OnPhcReading(const CrossTimestamp<Phc>& reading);
+  // What it showed before is not dated any more.
+  void OnPhcStepped() { readings_.clear(); }
 
   void Drain(MonoTime now);
 

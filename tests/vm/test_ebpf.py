@@ -5,7 +5,7 @@ import time
 from system.lib.cable import FAR_IF, NEAR_IF
 from system.lib.latency_probe import LatencyProbe, Sender
 from vm.lib import guest as ends
-from vm.lib.kit import rows
+from vm.lib.kit import only_refclockd, rows
 
 SYNC, DELAY_REQ = 0, 1
 RECEIVED = {"driver-stack", "stack-socket", "socket-user", "receive"}
@@ -71,3 +71,23 @@ def test_stamps_that_come_late_and_out_of_order_are_counted(guest):
     assert all(54e6 < r["spans"]["driver-stamp"] < 60e6 for r in late), late[0]
     assert 1 <= counters["stamps_out_of_order"] <= 6 and counters["stamps_missing"] == 0, counters
     print(counters)
+
+
+def test_the_daemon_splits_the_way_from_the_nic_on(guest):
+    """Hardware stamps are dated by the readings of the PHC that the daemon makes anyway."""
+    only_refclockd("measures no latency")
+    ends.adjust_nic(drift=(20_000, -10_000))
+    ends.master(guest)
+    daemon = ends.Refclockd(guest, extra='[ebpf]\nenable = "required"\n').start()
+    time.sleep(40)
+    status = daemon.status()
+    latency = status["rx_latency"]
+    stages = {stage["stage"]: stage for stage in latency["stages"]}
+    print(latency["tier"], latency["clock_error_ns"], latency["budget"],
+          {name: (stage["count"], stage["p50_ns"], stage["below_zero"]) for name, stage in stages.items()})
+    assert status["publishing"] and latency["tier"] == "T3", latency["tier_reason"]
+    assert latency["counters"]["ring_lost"] == 0 and latency["counters"]["unmatched"] == 0, latency["counters"]
+    assert stages["nic-to-driver"]["count"] > 100 and stages["wire-to-user"]["count"] > 100
+    # phcpair stamps as it hands over; its drivers' time is that of some instructions.
+    assert abs(stages["nic-to-driver"]["p50_ns"]) <= latency["clock_error_ns"] + 20_000
+    assert stages["send-to-read"]["count"] > 10 and latency["budget"]["path_ns"] is not None
