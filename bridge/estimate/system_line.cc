@@ -28,6 +28,7 @@ void SystemLine::Add(LocalTime local, UtcTime system, TimeDelta window) {
 }
 
 void SystemLine::Reset() {
+  error_ns_ = Error().NanosDouble();
   count_ = 0;
   era_ = era_.Next();
 }
@@ -41,6 +42,7 @@ std::optional<ClockMap<Local, Utc>> SystemLine::Map() const {
 }
 
 TimeDelta SystemLine::Error() const {
+  if (count_ == 0) return TimeDelta::FromNanosDouble(error_ns_);
   TimeDelta windows;
   for (const Reading& reading : readings()) windows = windows + reading.window;
   const double mean = windows.NanosDouble() / static_cast<double>(count_);

@@ -33,7 +33,8 @@ class SystemLine {
   // Nothing before the third reading.
   std::optional<ClockMap<Local, Utc>> Map() const;
   // How far the line may be from the system clock now: what readings scatter about it
-  // and half the mean window. Map() is there.
+  // and half the mean window. After Reset() that of the line before, until the next
+  // reading.
   TimeDelta Error() const;
   // Standard error of the line's rate, ppb. Map() is there.
   double rate_error_ppb() const { return rate_error_ppb_; }
@@ -65,6 +66,7 @@ class SystemLine {
   double offset_ns_ = 0;
   double rate_ = 0;
   double scatter_ns_ = 0;  // Standard deviation about the line.
+  double error_ns_ = 0;    // Of the line before Reset().
   double rate_error_ppb_ = 0;
 };
 
