@@ -270,6 +270,11 @@ def program(name):
     return path
 
 
+def sanitized():
+    """Whether refclockd is a build with ASan, which keeps what was freed for a while."""
+    return b"__asan_init" in program("refclockd").read_bytes()
+
+
 def status(cable, socket):
     result = cable.run("near", [program("refclockctl"), "status", "--json", f"--socket={socket}"])
     return json.loads(result.stdout) if result.returncode == 0 else None
