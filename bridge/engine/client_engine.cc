@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bridge/engine/engine_settings.h"
+#include "bridge/engine/limited_log.h"
 #include "bridge/time/waiting.h"
 
 namespace bridge {
@@ -669,15 +670,6 @@ void ClientEngine::Withhold(WithholdReason reason, MonoTime now, Actions& out) {
 void ClientEngine::WithdrawAll(Actions& out) {
   publishing_ = false;
   for (size_t i = 0; i < outputs_.size(); ++i) out.push_back(Withdraw{i});
-}
-
-void ClientEngine::Log(LogLimit& limit, Severity severity, std::string text,
-                       MonoTime now, Actions& out) {
-  if (!limit.Allow(now.SinceEpoch().SecondsDouble())) return;
-  if (const uint64_t missing = limit.TakeSuppressed(); missing > 0) {
-    absl::StrAppend(&text, " (", missing, " lines like this left out)");
-  }
-  out.push_back(WriteLog{{severity, std::move(text)}});
 }
 
 // ---- Status.

@@ -113,8 +113,6 @@ class ClientEngine final : public Engine {
   void PublishSample(const RefclockSample& sample, MonoTime now, Actions& out);
   void Withhold(WithholdReason reason, MonoTime now, Actions& out);
   void WithdrawAll(Actions& out);
-  void Log(LogLimit& limit, Severity severity, std::string text, MonoTime now,
-           Actions& out);
 
   const Config config_;
   const ptp::PortIdentity identity_;

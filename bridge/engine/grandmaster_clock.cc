@@ -60,11 +60,11 @@ void GrandmasterClock::OnKernelClock(const KernelClock& clock, MonoTime now) {
   witnesses_.OnKernelClock(kernel_, now);
   std::optional<SystemClockState> state;
   if (clock.discipline) {
-    state = {.synchronized = clock.synchronized,
-             .max_error = clock.max_error,
-             .est_error = clock.discipline->estimated_error,
-             .frequency_ppb = static_cast<double>(clock.discipline->frequency) / 65.536,
-             .tai_offset = {}};
+    state = {
+        .synchronized = clock.synchronized,
+        .max_error = clock.max_error,
+        .est_error = clock.discipline->estimated_error,
+        .frequency_ppb = static_cast<double>(clock.discipline->frequency) / 65.536};
   }
   ntp_.Update(state, now);
   if (state && ntp_.disciplined()) drift_.Add(state->frequency_ppb, now);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bridge/engine/engine_settings.h"
+#include "bridge/engine/limited_log.h"
 #include "bridge/engine/trace.h"
 #include "bridge/time/waiting.h"
 
@@ -446,22 +447,14 @@ void GrandmasterEngine::Enter(const AutoRole::Change& change, MonoTime now,
                   now, out);
 }
 
-void GrandmasterEngine::Log(LogLimit& limit, Severity severity, std::string text,
-                            MonoTime now, Actions& out) {
-  if (!limit.Allow(now.SinceEpoch().SecondsDouble())) return;
-  if (const uint64_t missing = limit.TakeSuppressed(); missing > 0) {
-    absl::StrAppend(&text, " (", missing, " lines like this left out)");
-  }
-  out.push_back(WriteLog{{severity, std::move(text)}});
-}
-
 // ---- Status.
 
 StatusReport GrandmasterEngine::Status(MonoTime now) const {
   StatusReport report;
+  decltype(report.counters) of_client;
   if (client_) {
     report = client_->Status(now);
-    report.counters.clear();
+    of_client = std::exchange(report.counters, {});
     report.utc = {};
   } else {
     DescribePort(config_, source_.hardware(), report);
@@ -520,8 +513,7 @@ StatusReport GrandmasterEngine::Status(MonoTime now) const {
     count(absl::StrCat("dropped.", text.name),
           dropped_[static_cast<size_t>(text.reason)]);
   }
-  if (!client_) return report;
-  for (const auto& [name, value] : client_->Status(now).counters) {
+  for (const auto& [name, value] : of_client) {
     count(absl::StrCat("client.", name), value);
   }
   return report;

@@ -61,7 +61,6 @@ class GrandmasterEngine final : public Engine {
   RoleState role_state() const { return role_.state(); }
 
  private:
-  bool is_auto() const { return client_ != nullptr; }
   // Whether the client beside us has the frames and steers the PHC.
   bool follows() const {
     return role_.state() == RoleState::kFollowing ||
@@ -83,8 +82,6 @@ class GrandmasterEngine final : public Engine {
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void UpdateRole(MonoTime now, Actions& out);
   void Enter(const AutoRole::Change& change, MonoTime now, Actions& out);
-  void Log(LogLimit& limit, Severity severity, std::string text, MonoTime now,
-           Actions& out);
 
   const Config config_;
   const ptp::PortIdentity identity_;

@@ -78,7 +78,7 @@ absl::Status ClientPort::OpenMeter() {
     log_.Write({Severity::kNotice, refusal.text});
   }
   log_.Write({Severity::kNotice, absl::StrCat("latencies are measured by ",
-                                              ebpf::TierName(meter->tier()) == "none"
+                                              meter->tier() == ebpf::Tier::kNone
                                                   ? "our own clock readings only"
                                                   : ebpf::TierName(meter->tier()))});
   std::vector<pollfd> sockets;

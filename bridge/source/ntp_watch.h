@@ -33,7 +33,6 @@ struct SystemClockState {
   TimeDelta max_error;
   TimeDelta est_error;
   double frequency_ppb = 0;
-  std::optional<int> tai_offset;  // Nothing: never set.
   friend bool operator==(const SystemClockState&, const SystemClockState&) = default;
 };
 

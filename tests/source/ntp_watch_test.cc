@@ -45,8 +45,7 @@ class NtpWatchTest : public testing::Test {
   SystemClockState state_{.synchronized = true,
                           .max_error = TimeDelta::FromMicros(1000),
                           .est_error = TimeDelta::FromMicros(3),
-                          .frequency_ppb = -4200,
-                          .tai_offset = {}};
+                          .frequency_ppb = -4200};
   NtpWatch watch_{{}, kStart};
   std::vector<NtpWatch::Change> changes_;
 };
@@ -167,8 +166,7 @@ TEST_F(NtpWatchTest, TheFlagAloneIsNoSign) {
   state_ = {.synchronized = false,
             .max_error = TimeDelta::FromSeconds(16),
             .est_error = TimeDelta::FromSeconds(16),
-            .frequency_ppb = 0,
-            .tai_offset = {}};
+            .frequency_ppb = 0};
   Run(15);
   EXPECT_EQ(watch_.reason(), R::kUnsynchronized);
   Run(16);
