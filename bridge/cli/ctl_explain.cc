@@ -15,6 +15,7 @@
 #include "bridge/refclock/withhold_reason.h"
 #include "bridge/source/gnss_watch.h"
 #include "bridge/source/ntp_watch.h"
+#include "bridge/source/pulse_watch.h"
 
 namespace bridge::ctl {
 namespace {
@@ -44,6 +45,11 @@ std::string Reasons() {
                   "\n\nWhether a grandmaster's system clock is disciplined (\"ntp\" in "
                   "status):\n");
   AppendReasons(out, NtpReasons());
+  absl::StrAppend(
+      &out,
+      "\n\nWhether GNSS pulses confirm that clock (\"pulses\" in status); with "
+      "off and\nother-second clockClass is 248:\n");
+  AppendReasons(out, PulseReasons());
   return out;
 }
 

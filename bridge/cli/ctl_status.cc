@@ -13,6 +13,7 @@
 #include "bridge/refclock/withhold_reason.h"
 #include "bridge/source/gnss_watch.h"
 #include "bridge/source/ntp_watch.h"
+#include "bridge/source/pulse_watch.h"
 
 namespace bridge::ctl {
 namespace {
@@ -235,6 +236,15 @@ void GnssLines(std::string& out, const json& gnss) {
                     Ago(gnss, "pulse", "pulse_age_s"));
   }
   Line(out, "GNSS", text);
+  const std::string pulses = Text(gnss, "pulses");
+  for (const PulseReasonText& row : PulseReasons()) {
+    if (pulses != row.name || row.reason == PulseReason::kUnseen) continue;
+    Line(out, "",
+         absl::StrCat("pulses ", row.name, ", system time minus GNSS ",
+                      Nanos(gnss, "system_ahead_ns")));
+    if (row.reason == PulseReason::kAgree) continue;
+    Line(out, "", Wrapped(row.sentence, kLabel));
+  }
   const std::string reason = Text(gnss, "reason");
   for (const GnssReasonText& row : GnssReasons()) {
     if (reason != row.name || row.reason == GnssReason::kGood) continue;

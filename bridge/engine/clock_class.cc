@@ -12,6 +12,9 @@ namespace {
 using S = ClockStanding;
 using E = ClockStandingEvent;
 
+constexpr char kContradiction[] =
+    "GNSS pulses say that the clock is further off than any class may be";
+
 constexpr std::array kTransitions{
     ClockStandingTransition{
         S::kFree, E::kProven, S::kPrimary,
@@ -20,6 +23,7 @@ constexpr std::array kTransitions{
                             "the system clock was stepped"},
     ClockStandingTransition{S::kPrimary, E::kOffsetUnknown, S::kFree,
                             "TAI-UTC is not validated any more"},
+    ClockStandingTransition{S::kPrimary, E::kContradicted, S::kFree, kContradiction},
     ClockStandingTransition{S::kPrimary, E::kGnssLost, S::kHoldover,
                             "the GNSS receiver has lost its fix"},
     ClockStandingTransition{S::kPrimary, E::kGnssUnknown, S::kHoldover,
@@ -32,6 +36,7 @@ constexpr std::array kTransitions{
                             "the system clock was stepped"},
     ClockStandingTransition{S::kHoldover, E::kOffsetUnknown, S::kFree,
                             "TAI-UTC is not validated any more"},
+    ClockStandingTransition{S::kHoldover, E::kContradicted, S::kFree, kContradiction},
     ClockStandingTransition{S::kHoldover, E::kProven, S::kPrimary,
                             "GNSS has been good again for a while"},
     ClockStandingTransition{S::kHoldover, E::kHoldoverOver, S::kDegraded,
@@ -43,6 +48,7 @@ constexpr std::array kTransitions{
                             "the system clock was stepped"},
     ClockStandingTransition{S::kDegraded, E::kOffsetUnknown, S::kFree,
                             "TAI-UTC is not validated any more"},
+    ClockStandingTransition{S::kDegraded, E::kContradicted, S::kFree, kContradiction},
     ClockStandingTransition{S::kDegraded, E::kProven, S::kPrimary,
                             "GNSS has been good again for a while"},
     ClockStandingTransition{S::kDegraded, E::kDegradedOver, S::kFree,
@@ -58,7 +64,7 @@ constexpr absl::Duration kGap = absl::Seconds(10);
 
 bool Follows(const ClockHealth& health) {
   return health.gnss == GnssState::kGood && health.synchronised &&
-         health.offset_validated;
+         health.offset_validated && !health.contradicted;
 }
 
 TimeDelta LockedError(const ClockHealth& health) {
@@ -130,6 +136,8 @@ bool ClockClassPolicy::Holds(ClockStandingEvent event, const ClockHealth& health
       return well_since_ && now - settings_.proof >= *well_since_;
     case E::kOffsetUnknown:
       return !health.offset_validated;
+    case E::kContradicted:
+      return health.contradicted;
     case E::kGnssLost:
       return health.gnss == GnssState::kLost;
     case E::kGnssUnknown:

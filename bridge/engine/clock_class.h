@@ -35,6 +35,7 @@ enum class ClockStandingEvent : uint8_t {
   kStepped,         // The system clock was set.
   kProven,          // All that class 6 needs has been there for a while.
   kOffsetUnknown,   // TAI-UTC is not validated.
+  kContradicted,    // GNSS itself says that the clock is wrong.
   kGnssLost,        // No fix.
   kGnssUnknown,     // Nobody tells.
   kUnsynchronised,  // The NTP daemon gives no warrant for the system clock.
@@ -66,6 +67,7 @@ struct ClockHealth {
   TimeDelta max_error;        // maxerror: what it does not exceed.
   TimeDelta estimated_error;  // esterror
   bool offset_validated = false;
+  bool contradicted = false;  // By GNSS pulses (source/pulse_watch.h).
   // The system clock was stepped since the last update, and not for a leap second.
   bool stepped = false;
   // How fast the clock may drift when nobody steers it; nothing: not known.

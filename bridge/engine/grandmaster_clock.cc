@@ -92,6 +92,8 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
   // Sources take over a new offset one after the other, which is no contradiction.
   if (!IsNearLeap(seen.tai)) vouched_ = authority.offset().has_value();
 
+  WatchPulses(seen, news);
+
   ClockHealth health;
   health.gnss = gnss_.state();
   health.gnss_since = gnss_.since();
@@ -99,6 +101,7 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
   health.max_error = kernel_.max_error;
   if (kernel_.discipline) health.estimated_error = kernel_.discipline->estimated_error;
   health.offset_validated = vouched_ && seen.consistent;
+  health.contradicted = pulses_.contradicted();
   health.stepped = seen.stepped;
   health.drift_ppb = drift_.ppb();
   health.stamp_error = seen.error;
@@ -119,6 +122,23 @@ void GrandmasterClock::Update(const Seen& seen, MonoTime now,
     }
   }
   Renew(seen);
+}
+
+// Of the system clock, and so of what is served. Not in a leap second, in which gpsd
+// and the kernel count differently; and after it a receiver may be a second off for
+// long.
+void GrandmasterClock::WatchPulses(const Seen& seen, std::vector<LogLine>& news) {
+  const GnssStatus status = gnss_.Status();
+  if (status.state != GnssState::kGood || !status.pulsed) return pulses_.Forget();
+  if (IsNearLeap(seen.tai)) return;
+  const TimeDelta served = seen.tai.SinceEpoch() - seen.system.SinceEpoch() -
+                           TimeDelta::FromSeconds(OffsetAt(seen.system));
+  const PulseWatch::Pulse pulse{*status.pulsed, *status.system_ahead + served};
+  if (!pulses_.Add(pulse, !IsLeapNews(seen.system))) return;
+  news.push_back(
+      {pulses_.contradicted() ? Severity::kWarning : Severity::kNotice,
+       absl::StrFormat("GNSS pulses: %s, the clock by them is ahead by %+.9f s",
+                       TextOf(pulses_.reason()).name, pulse.ahead.SecondsDouble())});
 }
 
 // By others than us: an NTP daemon that has nothing but our samples is not missed for
@@ -174,6 +194,7 @@ void GrandmasterClock::Describe(StatusReport& report, MonoTime now) const {
     };
     gnss.fix_age_s = age(status.fixed);
     gnss.pulse_age_s = age(status.pulsed);
+    gnss.pulses = TextOf(pulses_.reason()).name;
     if (status.system_ahead) gnss.system_ahead_ns = status.system_ahead->NanosDouble();
   }
   const auto count = [&report](std::string name, uint64_t value) {

@@ -21,6 +21,7 @@
 #include "bridge/ptp/grandmaster_properties.h"
 #include "bridge/source/gnss_watch.h"
 #include "bridge/source/ntp_watch.h"
+#include "bridge/source/pulse_watch.h"
 #include "bridge/telemetry/status_report.h"
 
 namespace bridge {
@@ -61,12 +62,14 @@ class GrandmasterClock {
   void Describe(StatusReport& report, MonoTime now) const;
 
  private:
+  void WatchPulses(const Seen& seen, std::vector<LogLine>& news);
   bool IsSynchronised(const Seen& seen, MonoTime now) const;
   void Renew(const Seen& seen);
   LeapIndicator Pending() const;
 
   const bool gnss_wanted_;
   GnssWatch gnss_;
+  PulseWatch pulses_;
   NtpWatch ntp_;
   HoldoverDrift drift_;
   ClockClassPolicy policy_;

@@ -22,6 +22,10 @@ constexpr int kTaiMinusGps = 19;
 // looked at; an update of the NTP daemon that is five minutes old.
 constexpr TimeDelta kFixMayBe = TimeDelta::FromSeconds(7);
 constexpr TimeDelta kUpdateMayBe = TimeDelta::FromSeconds(305);
+// A system clock this far off, in ns, may not be served as class 6 for longer than a
+// receiver takes to give ten pulses.
+constexpr double kRight = 1.1e6;
+constexpr TimeDelta kWrongMayBe = TimeDelta::FromSeconds(12);
 // Within so much of a leap second nobody is blamed for an offset.
 constexpr TimeDelta kLeapSlack = TimeDelta::FromSeconds(15);
 
@@ -83,10 +87,11 @@ void Box::Start() {
 
 void Box::OncePerSecond() {
   std::optional<TimeDelta> offset;
-  if (fix_) offset = lan_.TrueUtc() - ntp_.Real(Raw());
+  if (fix_) offset = lan_.TrueUtc() + ntp_source_ahead_ - ntp_.Real(Raw());
   ntp_.Poll(offset, Raw());
   if (fix_ && gpsd_) fix_until_ = lan_.now();
   if (ntp_.source() == NtpDaemon::Source::kGnss) ntp_until_ = lan_.now();
+  if (std::fabs(SystemError()) < kRight) right_until_ = lan_.now();
   Do([this](MonoTime now, Actions& out) {
     engine_->OnKernelClock(ntp_.kernel(), now, out);
     if (gpsd_) ReportGnss(now, out);
@@ -106,9 +111,11 @@ void Box::ReportGnss(MonoTime now, Actions& out) {
   engine_->OnGnss(fix, now, out);
   engine_->OnGnss(GnssSky{.device = "/dev/gnss0", .used = fix_ ? 9 : 0}, now, out);
   if (!fix_) return;
+  const auto late =
+      TimeDelta::FromSeconds(late_labels_ > 0 && rng_.Chance(late_labels_));
   engine_->OnGnss(
-      GnssPulse{.device = "/dev/gnss0", .real = time, .clock = ntp_.Real(Raw())}, now,
-      out);
+      GnssPulse{.device = "/dev/gnss0", .real = time - late, .clock = ntp_.Real(Raw())},
+      now, out);
 }
 
 void Box::SetGpsd(bool up) {
@@ -263,6 +270,7 @@ void Box::JudgeAnnounce(const Announced& announced) {
     if (ntp_.source() == NtpDaemon::Source::kSamples) {
       Violated("class 6 by our own samples");
     }
+    if (now - right_until_ > kWrongMayBe) Violated("class 6 far from GNSS");
   }
   if (clock_class <= 7 && !flags.current_utc_offset_valid) {
     Violated("class 6 or 7 without a valid offset");

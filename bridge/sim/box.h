@@ -51,6 +51,11 @@ class Box {
   void SetGpsd(bool up);                 // Its connection.
   // It believes in so many leap seconds more than there were.
   void SetReceiverLeaps(int wrong) { wrong_leaps_ = wrong; }
+  // Its messages are late, so that gpsd gives a pulse the second before its own.
+  void SetLateLabels(double chance) { late_labels_ = chance; }
+  // What the NTP daemon takes for GNSS is so far ahead of it: it follows something
+  // else.
+  void SetNtpSource(TimeDelta ahead) { ntp_source_ahead_ = ahead; }
   void Plug(bool up);
   void StepSystem(TimeDelta by) { ntp_.Step(Raw(), by); }
   void StepPhc(TimeDelta by) { phc_->Step(lan_.now(), by); }
@@ -152,6 +157,8 @@ class Box {
   bool fix_ = true;
   bool gpsd_ = true;
   int wrong_leaps_ = 0;
+  double late_labels_ = 0;
+  TimeDelta ntp_source_ahead_;
   std::unique_ptr<Engine> engine_;
   GrandmasterEngine* master_ = nullptr;
   ClientEngine* client_ = nullptr;
@@ -164,8 +171,9 @@ class Box {
   std::optional<TaiTime> deadline_at_;
   // When Syncs really left, by the low octets of their sequenceId.
   std::array<TaiTime, 256> sync_left_{};
-  TaiTime fix_until_;  // When gpsd last reported one,
-  TaiTime ntp_until_;  // and the NTP daemon last followed GNSS.
+  TaiTime fix_until_;    // When gpsd last reported one,
+  TaiTime ntp_until_;    // and the NTP daemon last followed GNSS.
+  TaiTime right_until_;  // When the system clock was last right.
 
   std::vector<ClassChange> classes_;
   std::vector<Announced> announced_;

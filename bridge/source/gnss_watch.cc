@@ -91,6 +91,10 @@ const char* GnssStateName(GnssState state) {
   return "?";
 }
 
+bool IsLeapNews(UtcTime time) {
+  return time - MonthStart(time) < ToTimeDelta(kLeapNews);
+}
+
 GnssWatch::GnssWatch(const Settings& settings, MonoTime now)
     : settings_(settings), since_(now) {
   devices_.reserve(kMaxDevices);
@@ -297,7 +301,7 @@ std::optional<int> GnssWatch::LeapsOf(const Device& device) const {
     return std::nullopt;
   }
   const UtcTime time = *device.fix->time;
-  if (time - MonthStart(time) < ToTimeDelta(kLeapNews)) return std::nullopt;
+  if (IsLeapNews(time)) return std::nullopt;
   return *device.fix->leap_seconds + kTaiMinusGps;
 }
 

@@ -110,6 +110,10 @@ std::span<const GnssReasonText> GnssReasons();  // In the order of GnssReason.
 const GnssReasonText& TextOf(GnssReason reason);
 const char* GnssStateName(GnssState state);  // "unknown", "lost", "good"
 
+// The first quarter of an hour of a UTC month: after a leap second it takes receivers
+// up to 12.5 minutes to hear of it, if they were not told before.
+bool IsLeapNews(UtcTime time);
+
 struct GnssStatus {
   GnssState state = GnssState::kUnknown;
   GnssReason reason = GnssReason::kNoGpsd;
@@ -166,9 +170,7 @@ class GnssWatch {
   MonoTime since() const { return since_; }
   GnssStatus Status() const;
 
-  // TAI-UTC by devices that are good, unless they differ. Not in the first quarter of
-  // an hour of a UTC month: after a leap second it takes receivers up to 12.5 minutes
-  // to hear of it, if they were not told before.
+  // TAI-UTC by devices that are good, unless they differ. Not while there is leap news.
   struct Leaps {
     UtcClaim claim;
     MonoTime heard;

@@ -109,6 +109,7 @@ void Write(const std::optional<StatusReport::Gnss>& gnss, JsonWriter& json) {
   json.Field("satellites", gnss->satellites);
   json.Field("fix_age_s", gnss->fix_age_s);
   json.Field("pulse_age_s", gnss->pulse_age_s);
+  json.Key("pulses").String(gnss->pulses);
   json.Field("system_ahead_ns", gnss->system_ahead_ns);
   json.EndObject();
 }

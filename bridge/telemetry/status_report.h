@@ -81,6 +81,7 @@ struct StatusReport {
     std::optional<int64_t> satellites;
     std::optional<double> fix_age_s;
     std::optional<double> pulse_age_s;
+    std::string pulses;                     // PulseReasonText::name
     std::optional<double> system_ahead_ns;  // Of the newest pulse.
   };
 

@@ -98,10 +98,24 @@ TEST(StatusTable, ShowsWhatAGrandmasterClaimsAndWhatThatRestsOn) {
                  .satellites = 2,
                  .fix_age_s = 31.25,
                  .pulse_age_s = {},
+                 .pulses = "unseen",
                  .system_ahead_ns = {}};
-  EXPECT_THAT(Table(report), AllOf(HasSubstr("GNSS         lost: /dev/ttyS0, 2 satel"),
-                                   HasSubstr("fix 31.2 s ago\n"),
-                                   HasSubstr("\n             no-fix: ")));
+  EXPECT_THAT(Table(report),
+              AllOf(HasSubstr("GNSS         lost: /dev/ttyS0, 2 satel"),
+                    HasSubstr("fix 31.2 s ago\n"), HasSubstr("\n             no-fix: "),
+                    Not(HasSubstr("pulses "))));
+  report.gnss->state = report.gnss->reason = "good";
+  report.gnss->pulses = "other-second";
+  report.gnss->system_ahead_ns = 37e9;
+  EXPECT_THAT(Table(report),
+              AllOf(HasSubstr("\n             pulses other-second, system "
+                              "time minus GNSS 37.000 s\n"),
+                    HasSubstr("By GNSS pulses the clock is off by whole")));
+  report.gnss->pulses = "agree";
+  report.gnss->system_ahead_ns = 250;
+  EXPECT_THAT(Table(report),
+              AllOf(HasSubstr("pulses agree, system time minus GNSS 250 ns\n"),
+                    Not(HasSubstr("confirm"))));
   report.own_clock->auto_state = "following";
   EXPECT_THAT(Table(report), AllOf(HasSubstr("state        MASTER, following\n"),
                                    HasSubstr("publishing   no")));

@@ -92,13 +92,14 @@ TEST(ClockClass, BeginsAt248AndIsEarnedByAMinuteWithoutFault) {
 }
 
 TEST(ClockClass, IsNotEarnedWithoutAnyOneOfItsReasons) {
-  std::vector<ClockHealth> lacking(6, Good());
+  std::vector<ClockHealth> lacking(7, Good());
   lacking[0].gnss = GnssState::kLost;
   lacking[1].gnss = GnssState::kUnknown;
   lacking[2].synchronised = false;
   lacking[3].offset_validated = false;
   lacking[4].estimated_error = TimeDelta::FromMicros(100);  // And the stamp's.
   lacking[5].stepped = true;
+  lacking[6].contradicted = true;
   for (const ClockHealth& health : lacking) {
     Clock clock;
     clock.Run(health, 1000);
@@ -245,7 +246,7 @@ TEST(ClockClass, ReturnsFromEachStandingOnlyAfterTheProof) {
   }
 }
 
-TEST(ClockClass, IsLostFromEveryStandingWithTheOffsetOrByAStep) {
+TEST(ClockClass, IsLostFromEveryStandingWithTheOffsetOrByAStepOrToAContradiction) {
   for (const ClockStanding standing :
        {ClockStanding::kPrimary, ClockStanding::kHoldover, ClockStanding::kDegraded}) {
     ClockHealth health = Good();
@@ -261,6 +262,17 @@ TEST(ClockClass, IsLostFromEveryStandingWithTheOffsetOrByAStep) {
     stepped.Tell(health);
     EXPECT_EQ(stepped.clock_class(), 248);
     EXPECT_THAT(stepped.changes.back().why, HasSubstr("stepped"));
+
+    health = Good();
+    health.contradicted = true;
+    Clock contradicted = In(standing);
+    contradicted.Tell(health);
+    EXPECT_EQ(contradicted.clock_class(), 248);
+    EXPECT_THAT(contradicted.changes.back().why, HasSubstr("GNSS pulses"));
+    contradicted.Run(Good(), 60);
+    EXPECT_EQ(contradicted.clock_class(), 248);
+    contradicted.Tell(Good());
+    EXPECT_EQ(contradicted.clock_class(), 6);
   }
 }
 
@@ -382,7 +394,7 @@ std::vector<ClockHealth> AllHealths() {
   for (const GnssState gnss : {GnssState::kUnknown, GnssState::kLost, GnssState::kGood})
     for (const bool synchronised : {false, true})
       for (const bool validated : {false, true})
-        for (const bool stepped : {false, true})
+        for (const int wrong : {0, 1, 2})
           for (const int est_us : {1, 150, 300, 5'000})
             for (const int max_us : {1, 500, 20'000})
               for (const double drift : {0.0, 1.0, 50.0, 1e5}) {
@@ -390,7 +402,8 @@ std::vector<ClockHealth> AllHealths() {
                 health.gnss = gnss;
                 health.synchronised = synchronised;
                 health.offset_validated = validated;
-                health.stepped = stepped;
+                health.stepped = wrong == 1;
+                health.contradicted = wrong == 2;
                 health.estimated_error = TimeDelta::FromMicros(est_us);
                 health.max_error = TimeDelta::FromMicros(max_us);
                 if (drift == 0) {
@@ -412,6 +425,7 @@ void ExpectHonest(const Clock& clock, const ClockHealth& health) {
   }
   EXPECT_TRUE(health.offset_validated || clock_class > 7);
   EXPECT_TRUE(!health.stepped || clock_class == 248);
+  EXPECT_TRUE(!health.contradicted || clock_class == 248);
   EXPECT_EQ(claim.time_traceable, clock_class == 6 || clock_class == 7);
   EXPECT_EQ(claim.frequency_traceable, claim.time_traceable);
 }

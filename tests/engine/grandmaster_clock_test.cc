@@ -45,12 +45,17 @@ struct Told {
         heard.leap_seconds = other_leaps;
         clock->OnGnss(heard, now);
       }
+      if (ahead) {
+        clock->OnGnss(
+            GnssPulse{.device = "/dev/gnss0", .real = utc - *ahead, .clock = utc}, now);
+      }
       KernelClock kernel{.synchronized = true, .max_error = TimeDelta::FromMicros(300)};
       kernel.discipline.emplace();
       kernel.discipline->estimated_error = TimeDelta::FromMicros(updates ? i % 3 : 0);
       if (!updates) kernel.max_error = TimeDelta::FromMicros(300 + 500 * i);
       clock->OnKernelClock(kernel, now);
-      seen.tai = TaiTime() + (utc.SinceEpoch() + TimeDelta::FromSeconds(37));
+      seen.tai =
+          TaiTime() + (utc.SinceEpoch() + TimeDelta::FromSeconds(37) + served_ahead);
       seen.system = utc;
       clock->Update(seen, now, news);
     }
@@ -60,6 +65,8 @@ struct Told {
 
   int leap_seconds;
   std::optional<int> other_leaps;  // Of a second receiver.
+  std::optional<TimeDelta> ahead;  // The system clock, by pulses; nothing: no pulses.
+  TimeDelta served_ahead;          // Of the system clock.
   bool fix = true;
   bool updates = true;
   UtcTime utc;
@@ -153,6 +160,48 @@ TEST(GrandmasterClock, IsNotVouchedForByAnNtpDaemonThatLivesOnOurSamples) {
   told.updates = true;
   told.Pass(70);
   EXPECT_EQ(told.clock_class(), 6);
+}
+
+TEST(GrandmasterClock, IsContradictedByTenPulsesOfAnotherSecond) {
+  Told told(kNoon);
+  told.ahead = TimeDelta::FromMicros(40);
+  told.Pass(90);
+  ASSERT_EQ(told.clock_class(), 6);
+  told.ahead = TimeDelta::FromSeconds(1);
+  told.Pass(9);
+  EXPECT_EQ(told.clock_class(), 6);
+  told.Pass(1);
+  EXPECT_EQ(told.clock_class(), 248);
+  EXPECT_TRUE(told.said().current_utc_offset_valid);  // Of that it says nothing.
+  told.ahead = TimeDelta();
+  told.Pass(10 + 59);
+  EXPECT_EQ(told.clock_class(), 248);
+  told.Pass(2);
+  EXPECT_EQ(told.clock_class(), 6);
+}
+
+// Until it has heard the almanac a receiver may be a second off.
+TEST(GrandmasterClock, DoesNotCountWholeSecondsInTheFirstQuarterHourOfAMonth) {
+  Told told(absl::CivilSecond(2026, 11, 30, 23, 55));
+  told.ahead = TimeDelta();
+  told.Pass(300);
+  ASSERT_EQ(told.clock_class(), 6);
+  told.ahead = -TimeDelta::FromSeconds(1);
+  told.Pass(14 * 60);
+  EXPECT_EQ(told.clock_class(), 6);
+  told.Pass(80);
+  EXPECT_EQ(told.clock_class(), 248);
+}
+
+TEST(GrandmasterClock, WhenServedFromAPhcIsHeldAgainstPulsesItself) {
+  Told told(kNoon);
+  told.ahead = TimeDelta::FromMillis(20);
+  told.served_ahead = -TimeDelta::FromMillis(20);
+  told.Pass(90);
+  EXPECT_EQ(told.clock_class(), 6);  // The system clock's own error is not served.
+  told.served_ahead = TimeDelta();
+  told.Pass(5);
+  EXPECT_EQ(told.clock_class(), 248);
 }
 
 TEST(GrandmasterClock, IsNeitherPrimaryNorValidWhileItContradictsItsSystemClock) {

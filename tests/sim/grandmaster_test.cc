@@ -312,6 +312,76 @@ TEST(Grandmaster, WhoseSystemClockIsSteppedSaysSoAndProvesItselfAnew) {
   }
 }
 
+// The NTP daemon goes on saying that all is well.
+TEST(Grandmaster, WhoseNtpDaemonIsPulledAwayFromGnssFallsByThePulses) {
+  for (const bool hardware : {false, true}) {
+    SCOPED_TRACE(hardware);
+    Lan lan({.seed = 1});
+    Box master(lan, MasterBox(0xa, hardware));
+    lan.RunFor(absl::Minutes(5));
+    ASSERT_EQ(master.clock_class(), 6);
+    const auto pull = [&](int us) {
+      for (int i = 0; i <= 200; ++i) {
+        master.SetNtpSource(TimeDelta::FromMicros(us > 0 ? us * i : us * (i - 200)));
+        lan.RunFor(absl::Seconds(1));
+      }
+    };
+    pull(10);
+    ASSERT_GT(master.SystemError(), 1.9e6);
+    EXPECT_EQ(master.master().clock().ntp().reason(), NtpReason::kDisciplined);
+    EXPECT_THAT(Classes(master), testing::ElementsAre(248, 6, 248)) << master.Log();
+    EXPECT_THAT(master.Log(), testing::HasSubstr("6 -> 248: GNSS pulses"));
+    EXPECT_THAT(master.Log(), testing::HasSubstr("GNSS pulses: off, "));
+    lan.RunFor(absl::Minutes(30));
+    EXPECT_EQ(master.clock_class(), 248);
+    const auto status = master.engine().Status(MonoTime());
+    EXPECT_EQ(status.gnss->pulses, "off");
+    EXPECT_NEAR(*status.gnss->system_ahead_ns, 2e6, 1e4);
+    pull(-10);
+    lan.RunFor(absl::Seconds(90));
+    EXPECT_THAT(Classes(master), testing::ElementsAre(248, 6, 248, 6)) << master.Log();
+    ExpectClean(lan);
+  }
+}
+
+TEST(Grandmaster, IsNeverPrimaryInAnotherSecondThanGnss) {
+  for (const int seconds : {-1, 1, 37}) {
+    SCOPED_TRACE(seconds);
+    Lan lan({.seed = 1});
+    BoxSettings settings = MasterBox(0xa, true);
+    settings.system_error = TimeDelta::FromSeconds(seconds);
+    Box master(lan, settings);
+    master.SetNtpSource(TimeDelta::FromSeconds(seconds));
+    lan.RunFor(absl::Minutes(10));
+    EXPECT_THAT(Classes(master), testing::ElementsAre(248));
+    EXPECT_NEAR(master.SystemError(), 1e9 * seconds, 1e4);
+    EXPECT_EQ(master.master().clock().ntp().reason(), NtpReason::kDisciplined);
+    EXPECT_EQ(master.engine().Status(MonoTime()).gnss->pulses, "other-second");
+    // The daemon finds out and sets the clock.
+    master.SetNtpSource(TimeDelta());
+    lan.RunFor(absl::Minutes(10));
+    EXPECT_THAT(Classes(master), testing::ElementsAre(248, 6)) << master.Log();
+    // And is led astray again: what it was says nothing of what it is.
+    master.SetNtpSource(TimeDelta::FromSeconds(seconds));
+    lan.RunFor(absl::Minutes(20));
+    EXPECT_THAT(Classes(master), testing::ElementsAre(248, 6, 7, 248)) << master.Log();
+    ExpectClean(lan);
+  }
+}
+
+TEST(Grandmaster, DoesNotMindPulsesThatAreGivenTheSecondBeforeNowAndThen) {
+  Lan lan({.seed = 1});
+  Box master(lan, MasterBox(0xa, true));
+  master.SetLateLabels(0.3);
+  lan.RunFor(absl::Hours(2));
+  EXPECT_THAT(Classes(master), testing::ElementsAre(248, 6)) << master.Log();
+  ExpectClean(lan);
+  // Always: either may be wrong, and nobody knows which.
+  master.SetLateLabels(1);
+  lan.RunFor(absl::Seconds(12));
+  EXPECT_EQ(master.clock_class(), 248);
+}
+
 TEST(Auto, NeverEarnsItsClassByItsOwnSamples) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE(seed);
