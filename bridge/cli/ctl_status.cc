@@ -153,6 +153,15 @@ std::string Ppb(const json& object, const char* key) {
   return value.is_number() ? absl::StrFormat("%+.1f ppb", value.get<double>()) : "-";
 }
 
+void QuirkLines(std::string& out, const char* label, const json& quirks) {
+  for (const json& quirk : quirks) {
+    if (!quirk.is_object()) continue;
+    Line(out, label,
+         Wrapped(absl::StrCat(Text(quirk, "name"), ": ", Text(quirk, "sentence")),
+                 kLabel));
+  }
+}
+
 // What is known of the hardware clock; nothing with software time stamps.
 void PhcLines(std::string& out, const json& phc) {
   if (!phc.is_object()) return;
@@ -169,12 +178,7 @@ void PhcLines(std::string& out, const json& phc) {
          absl::StrCat(Text(phc, "reading"), " readings, window ",
                       Nanos(phc, "window_ns"), ", each takes ", Nanos(phc, "cost_ns")));
   }
-  for (const json& quirk : At(phc, "quirks")) {
-    if (!quirk.is_object()) continue;
-    Line(out, "",
-         Wrapped(absl::StrCat(Text(quirk, "name"), ": ", Text(quirk, "sentence")),
-                 kLabel));
-  }
+  QuirkLines(out, "", At(phc, "quirks"));
 }
 
 // "eth0 (l2, domain 0, software time stamps)"
@@ -258,6 +262,7 @@ void PortLines(std::string& out, const json& port) {
   Line(out, "state",
        absl::StrCat(Text(port, "state"),
                     has_role ? absl::StrCat(", ", Text(own, "auto_state")) : ""));
+  QuirkLines(out, "warning", At(port, "warnings"));
   Line(out, "grandmaster", GrandmasterText(At(port, "grandmaster")));
   if (own.is_object()) {
     OwnClockLines(out, own);

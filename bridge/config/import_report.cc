@@ -121,13 +121,21 @@ void Ptp4lImporter::JudgeCompanion() {
            "a companion publishes only while ptp4l is a SLAVE; --role=grandmaster or "
            "--role=auto is for its place");
   }
+  constexpr char kClient[] = "hardware time stamps; or --role=client and no ptp4l";
+  constexpr char kNeverSlave[] =
+      "its port never becomes a SLAVE, and a companion publishes only then";
   if (IsWord(servo, "ntpshm") || IsWord(servo, "refclock_sock")) {
     Attend(*servo, "this ptp4l feeds the NTP daemon itself, unchecked",
-           "free_running 1 in place of it; or --role=client and no ptp4l");
-  } else if (software && !IsOn("free_running", {})) {
+           absl::StrCat("clock_servo pi with ", kClient));
+  } else if (IsWord(servo, "nullf")) {
+    Attend(*servo, kNeverSlave, absl::StrCat("clock_servo pi with ", kClient));
+  } else if (IsOn("free_running", {})) {
+    Attend(*conf_.Find("free_running", {}), kNeverSlave,
+           absl::StrCat("free_running 0 with ", kClient));
+  } else if (software) {
     Attend(*conf_.Find("time_stamping", {}),
-           "this ptp4l steers the system clock itself",
-           "free_running 1, and an NTP daemon that steers it");
+           "this ptp4l steers the system clock itself, as the NTP daemon does",
+           kClient);
   }
 }
 

@@ -698,6 +698,10 @@ void ClientEngine::DescribeSource(StatusReport& report) const {
     return;
   }
   report.domain = companion_->domain().value;
+  if (companion_->steers_system_clock()) {
+    report.warnings.push_back(
+        {"ptp4l-steers-system-clock", CompanionSource::kSteersSystemClock});
+  }
   if (!known) return;
   const UseClock& clock = *companion_->clock();
   if (!clock.interface.empty()) report.interface = clock.interface;

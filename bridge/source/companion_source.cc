@@ -553,11 +553,6 @@ void CompanionSource::Use(const UseClock& clock) {
   actions_.push_back(clock);
   if (guessing_) return;
   Say(Severity::kNotice, absl::StrCat("ptp4l's stamps are of ", ClockName(clock)));
-  if (clock.stamps == StampKind::kSoftware) {
-    Say(Severity::kNotice,
-        "ptp4l steers the system clock itself, unless its configuration says "
-        "free_running 1: then, and only then, let an NTP daemon steer it too");
-  }
 }
 
 std::optional<ptp::ParentInfo> CompanionSource::Followed() const {
@@ -582,7 +577,14 @@ std::optional<ptp::ParentInfo> CompanionSource::Followed() const {
                          .flags = properties_->flags};
 }
 
+bool CompanionSource::steers_system_clock() const {
+  return clock_ && !guessing_ && !hardware() && state() == PortState::kSlave;
+}
+
 void CompanionSource::Refresh(ptp::PortActions& out) {
+  if (steers_system_clock() && !std::exchange(told_steering_, true)) {
+    Say(Severity::kWarning, kSteersSystemClock);
+  }
   const std::optional<ptp::ParentInfo> followed = Followed();
   if (followed == parent_) return;
   const bool same = followed && parent_ && followed->port == parent_->port &&

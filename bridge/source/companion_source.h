@@ -67,6 +67,15 @@ class CompanionSource final : public TimeSource {
   bool measures_on_raw() const override { return true; }
   bool answers() const override { return ptp4l_.has_value(); }
 
+  // It steers CLOCK_REALTIME, for certain: of software stamps its port is SLAVE only
+  // while its servo is locked, and has the clock. With free_running 1, or a servo that
+  // feeds others or does nothing, the port stays UNCALIBRATED.
+  bool steers_system_clock() const;
+  static constexpr char kSteersSystemClock[] =
+      "ptp4l steers the system clock (software time stamps), and an NTP daemon that "
+      "steers it too fights with it: let refclockd be the client in ptp4l's place "
+      "(role = \"client\"), or give ptp4l hardware time stamps";
+
   // A measurement waits for a reading of the clocks.
   bool wants_reading() const { return pending_ && pending_->delay; }
   bool has_actions() const { return !actions_.empty(); }
@@ -199,6 +208,7 @@ class CompanionSource final : public TimeSource {
   // Its clock.
   std::optional<UseClock> clock_;
   bool guessing_ = false;  // Which clock it is, with a read-only socket.
+  bool told_steering_ = false;
   PhcPace pace_;
   std::optional<double> dial_ppb_;
   uint64_t phc_steps_ = 0;

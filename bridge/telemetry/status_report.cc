@@ -60,6 +60,18 @@ void Write(const StatusReport::Output& output, JsonWriter& json) {
   json.EndObject();
 }
 
+void Write(const char* key, const std::vector<StatusReport::Quirk>& quirks,
+           JsonWriter& json) {
+  json.Key(key).BeginArray();
+  for (const StatusReport::Quirk& quirk : quirks) {
+    json.BeginObject();
+    json.Key("name").String(quirk.name);
+    json.Key("sentence").String(quirk.sentence);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 void Write(const std::optional<StatusReport::Phc>& phc, JsonWriter& json) {
   json.Key("phc");
   if (!phc) {
@@ -74,14 +86,7 @@ void Write(const std::optional<StatusReport::Phc>& phc, JsonWriter& json) {
   json.Field("reading", phc->reading);
   json.Field("window_ns", phc->window_ns);
   json.Field("cost_ns", phc->cost_ns);
-  json.Key("quirks").BeginArray();
-  for (const StatusReport::Quirk& quirk : phc->quirks) {
-    json.BeginObject();
-    json.Key("name").String(quirk.name);
-    json.Key("sentence").String(quirk.sentence);
-    json.EndObject();
-  }
-  json.EndArray();
+  Write("quirks", phc->quirks, json);
   json.Field("clock_name", phc->clock_name);
   json.EndObject();
 }
@@ -125,6 +130,7 @@ void WritePort(const StatusReport& report, JsonWriter& json) {
   json.Field("timestamping", IfKnown(report.timestamping));
   json.Field("transport", IfKnown(report.transport));
   json.Key("domain").Int(report.domain);
+  if (!report.warnings.empty()) Write("warnings", report.warnings, json);
   Write(report.grandmaster, json);
   json.Field("offset_ns", report.offset_ns);
   json.Field("path_delay_ns", report.path_delay_ns);

@@ -47,7 +47,8 @@ struct StatusReport {
     std::optional<bool> connected;  // sock
   };
 
-  // How the card or its driver differs from others, and what is done about it.
+  // What is amiss although it works. Or how the card or its driver differs from others,
+  // and what is done about it.
   struct Quirk {
     std::string name;
     std::string sentence;
@@ -92,6 +93,7 @@ struct StatusReport {
   std::string timestamping;
   std::string transport;
   int domain = 0;
+  std::vector<Quirk> warnings;
   std::optional<Grandmaster> grandmaster;
   std::optional<double> offset_ns;  // True time minus system time, last sample.
   std::optional<double> path_delay_ns;

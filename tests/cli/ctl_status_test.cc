@@ -134,6 +134,14 @@ TEST(StatusTable, SplitsTheWayIntoPathKernelAndProgramWhereThatIsMeasured) {
                         "(T2; refclockctl latency)\n"));
 }
 
+TEST(StatusTable, ShowsWhatIsAmissAlthoughItWorks) {
+  StatusReport report = Report();
+  EXPECT_THAT(Table(report), Not(HasSubstr("warning")));
+  report.warnings.push_back({"ptp4l-steers-system-clock", "Both fight."});
+  EXPECT_THAT(Table(report),
+              HasSubstr("warning      ptp4l-steers-system-clock: Both fight.\n"));
+}
+
 TEST(StatusTable, SaysNothingOfAHardwareClockWithSoftwareTimeStamps) {
   EXPECT_THAT(Table(Report()), Not(HasSubstr("PHC")));
 }

@@ -203,8 +203,8 @@ TEST(ImportCompanion, IsWhatIsMadeOfAFileThatNeedsPtp4l) {
 
 TEST(ImportCompanion, KeepsToWhatPhc2sysDid) {
   const Config config =
-      Good(Client("domainNumber 24\nfree_running 1\nnetwork_transport L2\n"
-                  "uds_address /run/p4\ndelayAsymmetry 5"),
+      Good(Client("domainNumber 24\nnetwork_transport L2\nuds_address "
+                  "/run/p4\ndelayAsymmetry 5"),
            "phc2sys -s eth0 -w -n 24 -E ntpshm -M 7 -z /run/p4", Role::kCompanion);
   EXPECT_EQ(config.role, Role::kCompanion);
   EXPECT_EQ(config.companion.socket, "/run/p4");
@@ -223,7 +223,11 @@ TEST(ImportCompanion, SaysWhatIsWrongWithAPtp4lThatFeedsOrSteersItself) {
   EXPECT_NE(Loaded(feeds).output.shm[0].unit, 2);
   const Imported steers =
       Import(Client("time_stamping software"), std::nullopt, Role::kCompanion);
-  EXPECT_THAT(Messages(steers), ElementsAre(HasSubstr("free_running 1")));
+  EXPECT_THAT(Messages(steers), ElementsAre(HasSubstr("--role=client and no ptp4l")));
+  for (const char* line : {"free_running 1", "clock_servo nullf"}) {
+    EXPECT_THAT(Messages(Import(Client(line), std::nullopt, Role::kCompanion)),
+                ElementsAre(HasSubstr("never becomes a SLAVE")));
+  }
 }
 
 // ---- phc2sys.

@@ -370,6 +370,34 @@ TEST(CompanionSource, FindsOutWhoseStampsTheyAreOnAReadOnlySocket) {
   }
 }
 
+// With free_running 1 the port stays UNCALIBRATED.
+TEST(CompanionSource, SaysOnceThatPtp4lSteersTheSystemClockWhenItsPortIsSlave) {
+  for (const auto socket :
+       {ManagementSocket::kReadWrite, ManagementSocket::kReadOnly}) {
+    for (const bool hardware : {true, false}) {
+      Bench bench;
+      bench.settings.interface = "eth0";
+      bench.hardware = hardware;
+      bench.ptp4l.ports[0].timestamping = hardware ? 1 : 0;
+      bench.ptp4l.ports[0].state = PortState::kUncalibrated;
+      bench.Open(socket);
+      bench.RunWithSyncs(60);
+      EXPECT_FALSE(bench.source->steers_system_clock());
+      EXPECT_THAT(bench.log, Not(Contains(HasSubstr("steers"))));
+      for (const PortState state :
+           {PortState::kSlave, PortState::kListening, PortState::kSlave}) {
+        bench.ptp4l.ports[0].state = state;
+        bench.RunWithSyncs(10);
+        EXPECT_EQ(bench.source->steers_system_clock(),
+                  !hardware && state == PortState::kSlave);
+      }
+      const auto said = std::count(bench.log.begin(), bench.log.end(),
+                                   CompanionSource::kSteersSystemClock);
+      EXPECT_EQ(said, hardware ? 0 : 1);
+    }
+  }
+}
+
 TEST(CompanionSource, DoesWithoutThePhcIndexThatOldVersionsDontTell) {
   Bench bench;
   bench.ptp4l.tells_phc = bench.ptp4l.pushes_time = bench.ptp4l.pushes_parent = false;

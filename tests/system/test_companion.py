@@ -14,6 +14,7 @@ VERSIONS = tuple(peers.LINUXPTP)
 # After an Announce interval of 1 s and a timeout of 3, ptp4l has drawn 3 to 4 s.
 ANNOUNCE_TIMEOUT = 4
 READ_ONLY = "/var/run/ptp4lro"
+STEERS = "ptp4l steers the system clock"
 
 
 def slave(cable, version, **settings):
@@ -60,8 +61,26 @@ def test_samples_are_the_truth(cable, name, version, socket, ptp):
     assert status["grandmaster"]["clock_class"] == 6, status
     read_only = socket == READ_ONLY or "interface" in ptp
     assert f"asking ptp4l at {READ_ONLY if read_only else '/var/run/ptp4l'}\n" in companion.process.log()
+    # It believes that it does (Ptp4lSlave).
+    assert companion.process.log().count(STEERS) == 1, companion.process.log()
+    assert [warning["name"] for warning in status["warnings"]] == ["ptp4l-steers-system-clock"], status
     assert companion.stop() == 0
     assert not shm.valid() and not names_in_run(cable)
+
+
+@rows(*((version,) for version in VERSIONS))
+def test_a_ptp4l_that_runs_free_never_gets_to_slave(cable, version):
+    """So one in SLAVE steers its clock for certain."""
+    Ptp4lMaster(cable).start()
+    slave(cable, version, free_running=1)
+    companion = Companion(cable).start()
+    shm = ShmObserver()
+    wait_until(lambda: (companion.status() or {}).get("state") == "UNCALIBRATED", 15, "UNCALIBRATED")
+    assert not shm.collect(seconds=15), "published"
+    status = companion.status()
+    assert status["state"] == "UNCALIBRATED" and status["timestamping"] == "software", status
+    assert status["withheld"] and "warnings" not in status, status
+    assert STEERS not in companion.process.log()
 
 
 @rows(*((version,) for version in VERSIONS))

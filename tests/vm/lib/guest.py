@@ -5,9 +5,11 @@ client's, so the programs of tests/system/lib run on it as they are. Here they m
 set the system clock: the guest has one of its own.
 """
 import contextlib
+import ctypes
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -31,6 +33,15 @@ def adjust_nic(**parameters):
     for name, value in parameters.items():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         (truth.PARAMETERS / name).write_text(text)
+
+
+def system_frequency(dial=None):
+    """What the guest's system clock is dialled to, ppm, after it was dialled to `dial`, if given."""
+    timex = ctypes.create_string_buffer(512)
+    if dial is not None:
+        struct.pack_into("=Iiqq", timex, 0, 2, 0, 0, round(dial * 65536))  # ADJ_FREQUENCY
+    ctypes.CDLL(None).adjtimex(timex)
+    return struct.unpack_from("=q", timex, 16)[0] / 65536
 
 
 def keep_in_memory():
