@@ -18,6 +18,8 @@ constexpr absl::Duration kGoodFor = absl::Seconds(30);
 // An NTP daemon needs minutes to settle on another source. If it has not by then, it
 // can't do without us.
 constexpr absl::Duration kPatience = absl::Minutes(15);
+// Each trial costs it that long without time, so the next one is further off each time.
+constexpr absl::Duration kLongestPause = absl::Hours(2);
 
 constexpr std::array kTransitions{
     RoleTransition{S::kUndecided, E::kPortMaster, S::kServing, kAtOnce,
@@ -54,8 +56,11 @@ constexpr std::array kTransitions{
                    "the interface is down or the other grandmaster gone"},
     RoleTransition{S::kReturning, E::kGnssGone, S::kFollowing, kAtOnce,
                    "GNSS is lost again"},
-    RoleTransition{S::kReturning, E::kNotEarned, S::kFollowing, kPatience,
-                   "the NTP daemon does not discipline the clock without our samples"},
+    RoleTransition{
+        S::kReturning, E::kNotEarned, S::kFollowing, kPatience,
+        "the NTP daemon does not discipline the clock without our samples; "
+        "tried again as much later, and then after pauses that double, up to "
+        "2 h"},
 };
 
 bool PortIs(RoleEvent event, PortState port) {
@@ -98,6 +103,8 @@ const char* RoleStateName(RoleState state) {
 
 std::span<const RoleTransition> AutoRoleTransitions() { return kTransitions; }
 
+AutoRole::AutoRole() : pause_(kPatience) {}
+
 std::optional<AutoRole::Change> AutoRole::Update(const Seen& seen, MonoTime now) {
   if (!seen.gnss_good) {
     good_since_.reset();
@@ -109,9 +116,15 @@ std::optional<AutoRole::Change> AutoRole::Update(const Seen& seen, MonoTime now)
         return candidate.from == state_ && Holds(candidate, seen, now);
       });
   if (row == kTransitions.end()) return std::nullopt;
-  // Lest it end publication again at once.
-  if (row->event == E::kNotEarned) good_since_ = now + kPatience;
+  if (row->event == E::kNotEarned) {
+    not_before_ = now + pause_;
+    pause_ = std::min(2 * pause_, kLongestPause);
+  }
   state_ = row->to;
+  if (state_ == S::kServing || state_ == S::kStandby) {
+    not_before_ = {};
+    pause_ = kPatience;
+  }
   since_ = now;
   return Change{row->from, row->to, row->why};
 }
@@ -120,7 +133,7 @@ bool AutoRole::Holds(const RoleTransition& row, const Seen& seen, MonoTime now) 
   switch (row.event) {
     case E::kGnssGood:
       return good_since_ && now - row.guard >= *good_since_ &&
-             now - row.guard >= since_;
+             now - row.guard >= std::max(since_, not_before_);
     case E::kGnssGone:
       return !seen.gnss_good;
     case E::kNotEarned:
@@ -133,7 +146,7 @@ bool AutoRole::Holds(const RoleTransition& row, const Seen& seen, MonoTime now) 
 std::optional<MonoTime> AutoRole::Deadline() const {
   if (state_ == S::kReturning) return since_ + kPatience;
   if (state_ == S::kFollowing && good_since_) {
-    return std::max(*good_since_, since_) + kGoodFor;
+    return std::max({*good_since_, since_, not_before_}) + kGoodFor;
   }
   return std::nullopt;
 }

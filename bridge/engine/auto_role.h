@@ -62,6 +62,8 @@ class AutoRole {
     const char* why;
   };
 
+  AutoRole();
+
   // At every input; tells of each change once.
   std::optional<Change> Update(const Seen& seen, MonoTime now);
   // When Update has to be called at the latest.
@@ -76,6 +78,9 @@ class AutoRole {
   RoleState state_ = RoleState::kUndecided;
   MonoTime since_;
   std::optional<MonoTime> good_since_;
+  // When class 6 was not earned in time: the next trial, and the pause after that.
+  MonoTime not_before_;
+  absl::Duration pause_;
 };
 
 }  // namespace bridge

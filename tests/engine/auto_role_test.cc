@@ -129,17 +129,46 @@ TEST(AutoRole, PublishesAgainAtOnceWhenGnssIsLostAgain) {
   EXPECT_EQ(played.role.state(), RoleState::kFollowing);
 }
 
-// A quarter of an hour each, in turn.
-TEST(AutoRole, DoesNotLeaveAnNtpDaemonWithoutTimeThatCantDoWithoutUs) {
+// Until it is `state`, in seconds.
+int Until(Played& played, RoleState state) {
+  int seconds = 0;
+  for (; played.role.state() != state && seconds < 100'000; ++seconds) played.Pass(1);
+  return seconds;
+}
+
+TEST(AutoRole, LeavesAnNtpDaemonThatCantDoWithoutUsWithoutTimeEverMoreSeldom) {
   Played played = In(RoleState::kReturning);
-  played.Pass(898);
-  EXPECT_EQ(played.role.state(), RoleState::kReturning);
-  played.Pass(2);
-  EXPECT_EQ(played.role.state(), RoleState::kFollowing);
-  played.Pass(900 + 28);
-  EXPECT_EQ(played.role.state(), RoleState::kFollowing);
-  played.Pass(2);
-  EXPECT_EQ(played.role.state(), RoleState::kReturning);
+  for (const int pause : {15, 30, 60, 120, 120, 120}) {
+    EXPECT_NEAR(Until(played, RoleState::kFollowing), 15 * 60, 1);
+    EXPECT_NEAR(Until(played, RoleState::kReturning), pause * 60 + 30, 1);
+  }
+}
+
+// So GNSS that comes and goes makes no more of them.
+TEST(AutoRole, KeepsToThePauseWhateverGnssDoesMeanwhile) {
+  Played played = In(RoleState::kReturning);
+  Until(played, RoleState::kFollowing);
+  for (int i = 0; i < 28; ++i) {
+    played.seen.gnss_good = i % 2 == 1;
+    played.Pass(30);
+    EXPECT_EQ(played.role.state(), RoleState::kFollowing);
+  }
+  played.seen.gnss_good = true;
+  EXPECT_NEAR(Until(played, RoleState::kReturning), 90, 2);
+}
+
+TEST(AutoRole, ForgetsThePauseWhenItHasServed) {
+  for (const PortState port : {PortState::kMaster, PortState::kPassive}) {
+    Played played = In(RoleState::kReturning);
+    Until(played, RoleState::kFollowing);
+    Until(played, RoleState::kReturning);
+    Until(played, RoleState::kFollowing);
+    played.Port(port);
+    played.Port(PortState::kUncalibrated);
+    EXPECT_NEAR(Until(played, RoleState::kReturning), 30, 1);
+    Until(played, RoleState::kFollowing);
+    EXPECT_NEAR(Until(played, RoleState::kReturning), 15 * 60 + 30, 1);
+  }
 }
 
 TEST(AutoRole, HasNoRowThatIsNeverReached) {
