@@ -49,8 +49,8 @@ struct Config {
     TimeDelta ingress_latency;                 // Wire to stamp.
     TimeDelta egress_latency;                  // Stamp to wire.
     std::vector<uint64_t> allowed_masters;     // Clock identities.
-    int max_clock_class = 255;                 // 255: any.
-    int max_clock_accuracy = 255;              // Likewise.
+    std::optional<int> max_clock_class;        // 255: any. Nothing: auto.
+    int max_clock_accuracy = 255;              // 255: any.
   } ptp;
 
   struct Phc {

@@ -332,6 +332,26 @@ Problem SetMinorVersion(const OptionValue& value, Config& config) {
   return {};
 }
 
+Problem SetMaxClockClass(const OptionValue& value, Config& config) {
+  constexpr char kRight[] =
+      "\"auto\" or 0 to 255; 6 = locked to GNSS, 7 = in holdover, 255 = any; auto = "
+      "any, "
+      "and with role auto 247, as who claims 248 vouches for nothing";
+  if (IsAuto(value)) {
+    config.ptp.max_clock_class.reset();
+    return {};
+  }
+  const auto* number = std::get_if<int64_t>(&value.is);
+  if (!number) {
+    return WrongType("max_clock_class", value, "\"auto\" or a whole number", kRight);
+  }
+  if (*number < 0 || *number > 255) {
+    return OutOfRange("max_clock_class", value, kRight);
+  }
+  config.ptp.max_clock_class = static_cast<int>(*number);
+  return {};
+}
+
 // As pmc, an EUI-64 or Wireshark writes it: 16 hexadecimal digits, grouped or not.
 std::optional<uint64_t> ParseIdentity(absl::string_view text) {
   if (!absl::ConsumePrefix(&text, "0x")) absl::ConsumePrefix(&text, "0X");
@@ -533,10 +553,13 @@ std::vector<Option> PtpOptions() {
       {"ptp.allowed_masters", "[clock identities]",
        "grandmasters to follow, as \"001122.fffe.334455\"; [] = any", SetAllowedMasters,
        AllowedMastersText},
-      Int("ptp.max_clock_class", 0, 255,
-          "6 = locked to GNSS, 7 = in holdover; 255 = any",
-          "publish nothing of one whose clockClass is greater; 255 = any",
-          [](Config& c) -> int& { return c.ptp.max_clock_class; }),
+      {"ptp.max_clock_class", "\"auto\" | 0 to 255",
+       "publish nothing of a greater clockClass; auto = any, with role auto 247",
+       SetMaxClockClass,
+       [](const Config& c) -> std::string {
+         return c.ptp.max_clock_class ? absl::StrCat(*c.ptp.max_clock_class)
+                                      : "\"auto\"";
+       }},
       Int("ptp.max_clock_accuracy", 0, 255,
           "0x21 = 100 ns, 0x23 = 1 us, 0x29 = 1 ms; 254 is unknown; 255 = any",
           "publish nothing of one whose clockAccuracy is greater; 255 = any",

@@ -467,7 +467,7 @@ SourceView ClientEngine::View(MonoTime now) {
   view.utc_settled = utc_.Update(
       witnesses_.authority().verdict() != UtcVerdict::kContested, settle, now);
   if (const auto& parent = source_->parent()) {
-    const bool good = parent->quality.clock_class <= config_.ptp.max_clock_class &&
+    const bool good = parent->quality.clock_class <= MaxClockClass(config_) &&
                       parent->quality.clock_accuracy <= config_.ptp.max_clock_accuracy;
     view.good_enough = quality_.Update(good, settle, now);
   }

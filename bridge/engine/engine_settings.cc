@@ -23,6 +23,10 @@ StampKind StampsOf(const Config::Ptp& ptp) {
                                                      : StampKind::kSoftware;
 }
 
+int MaxClockClass(const Config& config) {
+  return config.ptp.max_clock_class.value_or(config.role == Role::kAuto ? 247 : 255);
+}
+
 const char* TransportName(Transport transport) {
   switch (transport) {
     case Transport::kL2:

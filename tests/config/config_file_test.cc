@@ -325,7 +325,7 @@ TEST(Grandmaster, HasNoUseForWhatFollowsOrFeeds) {
   EXPECT_THAT(
       Errors("role = \"grandmaster\"\n[ptp]\ninterface = \"eth0\"\n"
              "delay_asymmetry = \"1us\"\nallowed_masters = [\"001122.fffe.334455\"]\n"
-             "max_clock_class = 255\n[companion]\nsocket = \"/run/p\"\n"
+             "max_clock_class = \"auto\"\n[companion]\nsocket = \"/run/p\"\n"
              "[utc]\narbitrary_timescale = \"utc\"\npolicy = \"trust-grandmaster\"\n"
              "[output]\nmax_error = \"1us\"\n[[output.shm]]\n"
              "[[output.sock]]\npath = \"/run/x\"\n"),
@@ -434,6 +434,16 @@ TEST(Auto, HasTheOptionsOfBothAndFeedsUnit2) {
   EXPECT_EQ(Good(Auto("[[output.shm]]\nunit = 12\n")).output.shm[0].unit, 12);
   EXPECT_THAT(Errors(Auto("[companion]\nsocket = \"/run/p\"\n")),
               ElementsAre(HasSubstr("socket has no effect without role")));
+}
+
+TEST(MaxClockClass, IsAutoUnlessItIsSaid) {
+  EXPECT_FALSE(Good(Auto("")).ptp.max_clock_class);
+  EXPECT_FALSE(Good(Auto("ptp.max_clock_class = \"auto\"\n")).ptp.max_clock_class);
+  EXPECT_EQ(Good(Auto("ptp.max_clock_class = 255\n")).ptp.max_clock_class, 255);
+  for (const char* wrong : {"256", "-1", "\"any\"", "6.5"}) {
+    EXPECT_THAT(Errors(Auto(absl::StrCat("ptp.max_clock_class = ", wrong, "\n"))),
+                ElementsAre(HasSubstr("\"auto\" or 0 to 255; 6 = locked")));
+  }
 }
 
 TEST(LoadConfig, ReportsASyntaxErrorOnceAtItsPlace) {
