@@ -86,18 +86,18 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Open(
     ASSIGN_OR_RETURN(loop->gpsd_, GpsdClient::Open(config.gnss.gpsd));
   }
   loop->OpenStatus(config);
-  loop->WarnOfNeighbours();
+  loop->WarnOfNeighbours(config.gnss.gpsd);
   return loop;
 }
 
-void ClientLoop::WarnOfNeighbours() const {
+void ClientLoop::WarnOfNeighbours(absl::string_view gpsd) const {
   std::set<int> units;
   for (const auto& port : ports_) {
     for (const Config::Shm& shm : port->config().output.shm) units.insert(shm.unit);
   }
-  for (const LogLine& line : DescribeShmNeighbours(FindShmNeighbours(), units)) {
-    log_.Write(line);
-  }
+  const std::vector<ShmNeighbour> neighbours = FindShmNeighbours();
+  for (const LogLine& line : DescribeShmNeighbours(neighbours, units)) log_.Write(line);
+  if (const auto line = DescribeGpsdUnits(gpsd, neighbours, units)) log_.Write(*line);
 }
 
 // People can do without being able to ask; clocks can't do without time.

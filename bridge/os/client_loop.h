@@ -42,7 +42,7 @@ class ClientLoop {
 
   void OpenStatus(const Config& config);
   void ServeGpsd(MonoTime now);
-  void WarnOfNeighbours() const;
+  void WarnOfNeighbours(absl::string_view gpsd) const;
   void Turn();
   void Poll(MonoTime now);
   void OncePerSecond(MonoTime now);

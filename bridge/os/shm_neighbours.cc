@@ -2,14 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "bridge/os/gpsd_client.h"
 #include "shm/layout.h"
 
 namespace bridge::os {
@@ -19,10 +23,13 @@ struct Writer {
   absl::string_view program;
   const char* stop;
 };
+constexpr char kBesideGpsd[] =
+    "gpsd takes units 0 to 11: choose 12 or more in output.shm.unit";
+constexpr int kUnitsOfGpsd = 12;  // 8 before 3.24.
 constexpr Writer kWriters[] = {
     {"phc2sys", "stop `phc2sys -E ntpshm`, which refclockd replaces"},
     {"ptp4l", "take `clock_servo ntpshm` out of ptp4l's configuration"},
-    {"gpsd", "gpsd takes units 0 to 11: choose 12 or more in output.shm.unit"},
+    {"gpsd", kBesideGpsd},
     {"refclockd", "give one of the two another output.shm.unit"},
 };
 
@@ -46,6 +53,12 @@ std::string IpcNamespaceOf(absl::string_view process) {
                                        ignored);
 }
 
+std::optional<int> UnitOfKey(int64_t key) {
+  const int64_t unit = key - ntpshm::kBaseKey;
+  if (unit < 0 || unit > ntpshm::kMaxUnit) return std::nullopt;
+  return static_cast<int>(unit);
+}
+
 // "7f0 rw-s 0 00:01 3   /SYSV4e545032 (deleted)": the key is in the name.
 std::optional<int> UnitOf(absl::string_view mapping) {
   const size_t at = mapping.find("/SYSV");
@@ -54,12 +67,10 @@ std::optional<int> UnitOf(absl::string_view mapping) {
       !absl::SimpleHexAtoi(mapping.substr(at + 5, 8), &key)) {
     return std::nullopt;
   }
-  const int64_t unit = int64_t{key} - ntpshm::kBaseKey;
-  if (unit < 0 || unit > ntpshm::kMaxUnit) return std::nullopt;
-  return static_cast<int>(unit);
+  return UnitOfKey(key);
 }
 
-std::set<int> UnitsOf(const std::string& process) {
+std::set<int> MappedBy(const std::string& process) {
   std::set<int> units;
   std::ifstream maps(absl::StrCat("/proc/", process, "/maps"));
   for (std::string line; std::getline(maps, line);) {
@@ -68,11 +79,32 @@ std::set<int> UnitsOf(const std::string& process) {
   return units;
 }
 
+// Of this IPC namespace, which processes made segments or attached to them last.
+// proc_sysvipc(5): key shmid perms size cpid lpid ...
+std::map<int, std::set<int>> UnitsByLastUse() {
+  std::map<int, std::set<int>> found;
+  std::ifstream segments("/proc/sysvipc/shm");
+  std::string line;
+  std::getline(segments, line);  // The head.
+  while (std::getline(segments, line)) {
+    std::istringstream fields(line);
+    int64_t key, id, mode, size;
+    int creator, last;
+    if (!(fields >> key >> id >> mode >> size >> creator >> last)) continue;
+    const auto unit = UnitOfKey(key);
+    if (!unit) continue;
+    found[creator].insert(*unit);
+    found[last].insert(*unit);
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<ShmNeighbour> FindShmNeighbours() {
   std::vector<ShmNeighbour> found;
   const std::string here = IpcNamespaceOf("self");
+  std::map<int, std::set<int>> by_use = UnitsByLastUse();
   std::error_code ignored;
   const std::filesystem::directory_iterator end;
   for (std::filesystem::directory_iterator it("/proc", ignored); !ignored && it != end;
@@ -81,8 +113,12 @@ std::vector<ShmNeighbour> FindShmNeighbours() {
     int pid;
     if (!absl::SimpleAtoi(process, &pid) || pid == getpid()) continue;
     const std::string program = FirstLineOf(it->path() / "comm");
-    if (FindWriter(program) == nullptr || IpcNamespaceOf(process) != here) continue;
-    for (const int unit : UnitsOf(process)) found.push_back({pid, program, unit});
+    if (FindWriter(program) == nullptr) continue;
+    const std::string there = IpcNamespaceOf(process);
+    if (!there.empty() && there != here) continue;
+    for (const int unit : there.empty() ? by_use[pid] : MappedBy(process)) {
+      found.push_back({pid, program, unit});
+    }
   }
   return found;
 }
@@ -110,6 +146,22 @@ std::vector<LogLine> DescribeShmNeighbours(const std::vector<ShmNeighbour>& neig
     }
   }
   return lines;
+}
+
+std::optional<LogLine> DescribeGpsdUnits(absl::string_view place,
+                                         const std::vector<ShmNeighbour>& neighbours,
+                                         const std::set<int>& units) {
+  const auto gpsd = ParseGpsdPlace(place);
+  const bool here = gpsd.ok() && (gpsd->host == "localhost" || gpsd->host == "::1" ||
+                                  absl::StartsWith(gpsd->host, "127."));
+  const bool named = std::any_of(neighbours.begin(), neighbours.end(),
+                                 [](const auto& one) { return one.program == "gpsd"; });
+  if (!here || named || units.empty() || *units.begin() >= kUnitsOfGpsd) {
+    return std::nullopt;
+  }
+  return LogLine{Severity::kWarning,
+                 absl::StrCat("SHM unit ", *units.begin(),
+                              " may be gpsd's on this machine: ", kBesideGpsd)};
 }
 
 }  // namespace bridge::os

@@ -6,7 +6,11 @@
 #include <sys/ipc.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
+#include <unistd.h>
 
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
 #include "shm/layout.h"
 #include "tests/os/namespaces.h"
 
@@ -18,6 +22,7 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 class ShmNeighboursTest : public NamespaceTest {
  protected:
@@ -62,6 +67,24 @@ TEST_F(ShmNeighboursTest, AreThoseThatWriteAndNotThoseThatRead) {
                                        Field(&ShmNeighbour::unit, 2))));
 }
 
+// As a refclockd without CAP_SYS_PTRACE sees a phc2sys of root's.
+TEST_F(ShmNeighboursTest, AreSeenByWhoMadeTheSegmentWhereMemoryMapsMayNotBeRead) {
+  const pid_t writer = Start("gpsd", 5);
+  const pid_t late = Start("phc2sys", 5);  // Who attached last.
+  ASSERT_EQ(seteuid(65'534), 0);
+  const bool readable = std::ifstream(absl::StrCat("/proc/", writer, "/maps")).good();
+  const auto found = FindShmNeighbours();
+  ASSERT_EQ(seteuid(0), 0);
+  ASSERT_FALSE(readable);
+  EXPECT_THAT(found,
+              UnorderedElementsAre(AllOf(Field(&ShmNeighbour::pid, writer),
+                                         Field(&ShmNeighbour::program, "gpsd"),
+                                         Field(&ShmNeighbour::unit, 5)),
+                                   AllOf(Field(&ShmNeighbour::pid, late),
+                                         Field(&ShmNeighbour::program, "phc2sys"),
+                                         Field(&ShmNeighbour::unit, 5))));
+}
+
 TEST_F(ShmNeighboursTest, InAnotherIpcNamespaceAreNone) {
   Start("phc2sys", 2);
   ASSERT_EQ(unshare(CLONE_NEWIPC), 0);
@@ -82,6 +105,19 @@ TEST(DescribeShmNeighbours, SaysWhatToChange) {
                   line(Severity::kNotice, "ptp4l (process 12)", "clock_servo ntpshm"),
                   line(Severity::kWarning, "gpsd (process 14)", "12 or more")))
       << "a gpsd with a unit of its own is nobody's trouble";
+}
+
+TEST(DescribeGpsdUnits, WarnsOfTheUnitsThatAGpsdOnThisMachineTakes) {
+  for (const char* here : {"localhost:2947", "localhost", "127.0.0.1:2947", "[::1]"}) {
+    const auto line = DescribeGpsdUnits(here, {{11, "ptp4l", 0}}, {2, 12});
+    ASSERT_TRUE(line) << here;
+    EXPECT_THAT(line->text, AllOf(HasSubstr("unit 2 "), HasSubstr("12 or more")));
+    EXPECT_FALSE(DescribeGpsdUnits(here, {}, {12}));
+    EXPECT_FALSE(DescribeGpsdUnits(here, {}, {}));
+    EXPECT_FALSE(DescribeGpsdUnits(here, {{11, "gpsd", 0}}, {2})) << "it is seen";
+  }
+  EXPECT_FALSE(DescribeGpsdUnits("gps.example:2947", {}, {2}));
+  EXPECT_FALSE(DescribeGpsdUnits("", {}, {2}));
 }
 
 }  // namespace
