@@ -9,7 +9,7 @@ import time
 from lib import leap_list, peers
 from lib.cable import FAR_IF, wait_until
 from lib.frames import DELAY_REQ, Flood, Hearer, announce, identity, longest_gap, message, noise, seeded
-from lib.gnss import Receiver
+from lib.gnss import FakeGpsd, Gpsfake, Receiver, receiver_log
 from lib.grandmaster import AGE, BUSY, PROOF, SETTLE, Grandmaster, Slave, SystemClock
 from lib.kit import Skip, limit, near_truth, only_refclockd, rows, side_by_side
 from lib.peers import Chronyd, Ptp4lMaster, Refclockd
@@ -48,8 +48,8 @@ class Watched:
     """A grandmaster with GNSS and all that it needs for class 6, ptp4l as its slave; every
     Announce is heard."""
 
-    def __init__(self, cable, utc="", **options):
-        self.receiver = Receiver(cable, "far").start()
+    def __init__(self, cable, utc="", receiver=None, **options):
+        self.receiver = (receiver or Receiver(cable, "far")).start()
         self.clock = SystemClock(cable)
         self.hearer = Hearer(cable)
         self.ours = Grandmaster(cable, gpsd=True, clock=self.clock, utc=utc, **options).start()
@@ -180,11 +180,58 @@ def a_wrong_pin_earns_nothing(cable):
     box.went_through(248)
 
 
+def pulses_contradict_the_clock(cable):
+    """While GNSS is good and the NTP daemon content: 2 ms, then a second."""
+    begun = time.monotonic()
+    gpsd = FakeGpsd(cable)
+    box = Watched(cable, receiver=gpsd)
+    box.earned(begun)
+    assert box.status()["gnss"]["pulses"] == "agree", box.status()["gnss"]
+    gpsd.clock_is_ahead(0.002)
+    fell = box.wait_for(248, BUSY, "pulses say that the clock is off")
+    assert fell > 3, f"class 248 after {fell:.1f} s: fewer than five pulses"
+    box.traceable(False)  # Of TAI-UTC they say nothing.
+    status = box.status()
+    assert status["gnss"]["pulses"] == "off" and status["gnss"]["state"] == "good", status["gnss"]
+    assert abs(status["gnss"]["system_ahead_ns"] - 2e6) < 1 and status["own_clock"]["ntp"] == "disciplined", status
+    gpsd.clock_is_ahead(1)
+    wait_until(lambda: box.status()["gnss"]["pulses"] == "other-second", BUSY, "another second", every=0.3)
+    gpsd.clock_is_ahead(0)
+    back = box.wait_for(6, PROOF + 10 + BUSY, "pulses agree again")
+    assert back > PROOF + 7, f"class 6 again after {back:.1f} s"
+    print(f"248 after {fell:.1f} s of pulses that contradict, 6 after {back:.1f} s of those that agree")
+    box.went_through(248, 6, 248, 6)
+    assert "6 -> 248: GNSS pulses" in box.ours.process.log()
+
+
 @limit(300)
 def test_class_is_earned_lost_and_earned_again(_):
     only_refclockd("watches no GNSS")
     side_by_side(fix_lost_and_regained, gpsd_killed_and_restarted, ntp_daemon_lost_and_back, tai_utc_contested,
-                 a_wrong_pin_earns_nothing)
+                 a_wrong_pin_earns_nothing, pulses_contradict_the_clock)
+
+
+@limit(400)
+def test_class_follows_a_log_that_gpsfake_plays(cable):
+    """NMEA says nothing of leap seconds, so they are pinned. Each second of the log takes half a second at least."""
+    only_refclockd("watches no GNSS")
+    cable.shell("far", "ip link set lo up")
+    begun = time.monotonic()
+    fake = Gpsfake(cable, receiver_log((220, True), (90, False), (2000, True)), 0.1, side="far")
+    box = Watched(cable, utc='policy = "pin"\npin = 37', receiver=fake)
+    box.earned(begun)
+    # The log decides when.
+    box.wait_for(7, 220, "the log loses the fix")
+    status = box.status()
+    assert status["gnss"]["reason"] == "no-fix" and status["gnss"]["fix_age_s"] > AGE, status["gnss"]
+    box.wait_for(52, 5 + BUSY, "holdover is over")
+    over = box.hearer.first(52) - box.hearer.first(7)
+    assert 3 < over < 5 + BUSY, f"class 7 for {over:.1f} s"
+    wait_until(lambda: box.status()["gnss"]["state"] == "good", 120, "the log has a fix again", every=0.1)
+    back = box.wait_for(6, PROOF + BUSY, "the log has a fix again")
+    assert back > PROOF - 2, f"class 6 again after {back:.1f} s"
+    print(f"52 after {over:.1f} s of 7, 6 after {back:.1f} s of good GNSS")
+    box.went_through(248, 6, 7, 52, 6)
 
 
 # ---- Role auto.
@@ -217,6 +264,7 @@ def test_auto_follows_and_serves(cable):
         assert not watch.valid() and not [s for s in watch.samples() if s.seen > since], "published"
 
     follows(40, "no GNSS yet")
+    assert "choose 12 or more in output.shm.unit" in ours.process.log(), "gpsd has unit 2"
     receiver.fix = True
     wait_until(lambda: state()[1] == "returning", SETTLE + 30 + BUSY, "GNSS is back", every=0.2)
     ended = time.time() + 1

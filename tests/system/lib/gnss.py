@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import tty
+from pathlib import Path
 
 from . import peers
 
@@ -112,9 +113,8 @@ class Gpsfake:
     """gpsfake and its gpsd, in a PID namespace, as a gpsd that changed its user outlives
     its parent else. No SHM unit is fed: gpsd feeds none from a pseudo terminal."""
 
-    def __init__(self, cable, log, sentence_seconds, name="gpsfake"):
-        self._cable = cable
-        self._name = name
+    def __init__(self, cable, log, sentence_seconds, name="gpsfake", side="near"):
+        self._cable, self._side, self._name = cable, side, name
         self._pause = sentence_seconds
         self._log = cable.dir / f"{name}.nmea"
         self._log.write_text(log)
@@ -124,13 +124,34 @@ class Gpsfake:
         gpsd = peers.peer("gpsd/usr/sbin/gpsd")
         env = peers.peer_env()
         env.update(GPSD_HOME=str(gpsd.parent), TMPDIR=str(self._cable.dir))
-        self.process = self._cable.near(
-            self._name, ["unshare", "--pid", "--fork", "--kill-child", sys.executable,
-                         peers.peer("gpsd/usr/bin/gpsfake"), "-1", "-q", "-c", self._pause, "-P", PORT, self._log], env)
+        self.process = self._cable.start(
+            self._side, self._name,
+            ["unshare", "--pid", "--fork", "--kill-child", sys.executable, peers.peer("gpsd/usr/bin/gpsfake"), "-1",
+             "-q", "-c", self._pause, "-P", PORT, self._log], env)
         return self
 
     def kill(self):
         self.process.kill()
+
+
+class FakeGpsd:
+    """Good GNSS and pulses (fake_gpsd.py), without end; by them the system clock is `ahead`."""
+
+    def __init__(self, cable, side="far", name="fake-gpsd"):
+        self._cable, self._side, self._name = cable, side, name
+        self._ahead = cable.dir / f"{name}.ahead"
+        self.clock_is_ahead(0)
+        self.process = None
+
+    def clock_is_ahead(self, seconds):
+        new = self._ahead.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.rename(self._ahead)
+
+    def start(self):
+        self.process = self._cable.start(
+            self._side, self._name, [sys.executable, Path(__file__).parent / "fake_gpsd.py", self._ahead, PORT])
+        return self
 
 
 class GnssProbe:
