@@ -335,8 +335,7 @@ Problem SetMinorVersion(const OptionValue& value, Config& config) {
 Problem SetMaxClockClass(const OptionValue& value, Config& config) {
   constexpr char kRight[] =
       "\"auto\" or 0 to 255; 6 = locked to GNSS, 7 = in holdover, 255 = any; auto = "
-      "any, "
-      "and with role auto 247, as who claims 248 vouches for nothing";
+      "any, and with role auto 247, as who claims 248 vouches for nothing";
   if (IsAuto(value)) {
     config.ptp.max_clock_class.reset();
     return {};

@@ -58,9 +58,8 @@ constexpr std::array kTransitions{
                    "GNSS is lost again"},
     RoleTransition{
         S::kReturning, E::kNotEarned, S::kFollowing, kPatience,
-        "the NTP daemon does not discipline the clock without our samples; "
-        "tried again as much later, and then after pauses that double, up to "
-        "2 h"},
+        "the NTP daemon does not discipline the clock without our samples; tried "
+        "again as much later, and then after pauses that double, up to 2 h"},
 };
 
 bool PortIs(RoleEvent event, PortState port) {

@@ -13,8 +13,7 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "The grandmaster's clockClass or clockAccuracy is worse than ptp.max_clock_class "
      "or ptp.max_clock_accuracy allow (role auto: 247, unless they say otherwise). It "
      "probably lost its GNSS reception: look there. Publication resumes a few "
-     "Announces "
-     "after its quality is back."},
+     "Announces after its quality is back."},
     {kNotCalibrated, "not-calibrated",
      "A master is followed, but the path delay is not measured yet. This ends after a "
      "few Syncs; if not, the master does not answer delay requests: check ptp.delay "
