@@ -10,6 +10,7 @@
 #include "bridge/config/option_table.h"
 #include "bridge/engine/auto_role.h"
 #include "bridge/engine/clock_class.h"
+#include "bridge/engine/one_step.h"
 #include "bridge/ptp/drop_reason.h"
 #include "bridge/ptp/port_state.h"
 #include "bridge/refclock/withhold_reason.h"
@@ -50,6 +51,10 @@ std::string Reasons() {
       "\n\nWhether GNSS pulses confirm that clock (\"pulses\" in status); with "
       "off and\nother-second clockClass is 248:\n");
   AppendReasons(out, PulseReasons());
+  absl::StrAppend(&out,
+                  "\n\nWhether a grandmaster's Syncs are one-step (\"one_step\" in "
+                  "status):\n");
+  AppendReasons(out, OneStepStates());
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "bridge/cli/ctl_command.h"
 #include "bridge/config/config_file.h"
+#include "bridge/engine/one_step.h"
 #include "bridge/os/status_client.h"
 #include "bridge/refclock/withhold_reason.h"
 #include "bridge/source/gnss_watch.h"
@@ -226,6 +227,13 @@ void OwnClockLines(std::string& out, const json& own) {
     if (text.reason != NtpReason::kDisciplined) {
       Line(out, "", Wrapped(text.sentence, kLabel));
     }
+  }
+  const std::string one_step = Text(own, "one_step");
+  for (const OneStepText& text : OneStepStates()) {
+    if (one_step != text.name || text.state == OneStepState::kOff) continue;
+    const bool on = text.state == OneStepState::kOn;
+    Line(out, "Sync", on ? "one-step" : absl::StrCat("two-step: ", text.name));
+    if (!on) Line(out, "", Wrapped(text.sentence, kLabel));
   }
 }
 

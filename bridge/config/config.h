@@ -24,6 +24,7 @@ enum class Timestamping { kAuto, kHardware, kSoftware };
 enum class DelayChoice { kE2E, kP2P };
 enum class PhcMode { kDiscipline, kObserve };
 enum class GrandmasterSource { kSystem, kPhc };
+enum class OneStepUse { kOff, kAuto };
 enum class EbpfUse { kOff, kAuto, kRequired };
 
 // With grandmaster.source "phc" LoadConfig makes timestamping hardware and phc.mode
@@ -68,6 +69,7 @@ struct Config {
     GrandmasterSource source = GrandmasterSource::kSystem;
     TimeDelta holdover = TimeDelta::FromSeconds(600);         // Of class 7, at most.
     TimeDelta max_holdover_error = TimeDelta::FromMicros(1);  // Likewise; of drift.
+    OneStepUse one_step = OneStepUse::kOff;
   } grandmaster;
   struct Gnss {
     std::string gpsd;  // host:port; empty: no GNSS watch, and never class 6.

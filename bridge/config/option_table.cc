@@ -594,6 +594,11 @@ std::vector<Option> GrandmasterOptions() {
            TimeDelta::FromSeconds(1),
            "and how far the clock may drift meanwhile; by more is not class 7",
            [](Config& c) -> TimeDelta& { return c.grandmaster.max_holdover_error; }),
+      Choice<OneStepUse>(
+          "grandmaster.one_step",
+          {{"off", OneStepUse::kOff}, {"auto", OneStepUse::kAuto}},
+          "Syncs without Follow_Up where the NIC can and its PHC is on TAI",
+          [](Config& c) -> OneStepUse& { return c.grandmaster.one_step; }),
       {"gnss.gpsd", "\"host:port\", \"host:port:device\", or \"\" for none",
        "gpsd that tells how GNSS is; without it clockClass stays 248", SetGpsd,
        [](const Config& c) {

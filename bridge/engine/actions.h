@@ -64,6 +64,13 @@ struct PhcAdjusted {
   std::optional<RawTime> at;
 };
 
+// Have the hardware put its time into each Sync that is sent from now on (true:
+// one-step), or stamp Syncs like other event messages; answer with OnOneStep before
+// anything else.
+struct SetOneStep {
+  bool on = false;
+};
+
 // `output` counts config.output.shm first, then config.output.sock.
 struct Publish {
   size_t output;
@@ -77,7 +84,7 @@ struct WriteLog {
 };
 
 using Action = std::variant<SendMessage, ReadCrossTimestamp, AdjustPhc, Publish,
-                            Withdraw, WriteLog, SendManagement, UseClock>;
+                            Withdraw, WriteLog, SendManagement, UseClock, SetOneStep>;
 using Actions = absl::InlinedVector<Action, 8>;
 
 }  // namespace bridge

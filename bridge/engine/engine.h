@@ -9,8 +9,9 @@
 //      datagram to OnManagement.
 //   3. OnTime, if Deadline() has passed.
 // After each of them the actions are carried out in order; ReadCrossTimestamp is
-// answered at once, by OnCrossTimestamp, and AdjustPhc by OnPhcAdjusted. After what was
-// published is stored, a pair is read and given to OnPair once more.
+// answered at once, by OnCrossTimestamp, AdjustPhc by OnPhcAdjusted, and SetOneStep by
+// OnOneStep. After what was published is stored, a pair is read and given to OnPair
+// once more.
 //
 // The configuration says what the executor found, not "auto": timestamping is hardware
 // or software, phc.mode is observe where the PHC can't be steered.
@@ -59,6 +60,8 @@ class Engine {
   // has been dialled to. To a companion, before any reading that finds it changed.
   virtual void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
                              Actions& out) = 0;
+  // The answer to SetOneStep: what the hardware does with a Sync now.
+  virtual void OnOneStep(bool, MonoTime, Actions&) {}
   virtual void OnTime(MonoTime now, Actions& out) = 0;
   virtual std::optional<MonoTime> Deadline() const = 0;
 

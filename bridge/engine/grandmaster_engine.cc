@@ -23,6 +23,9 @@ constexpr absl::Duration kOften = absl::Milliseconds(250);
 constexpr absl::Duration kSeldom = absl::Seconds(1);
 constexpr TimeDelta kSlowReading = TimeDelta::FromMicros(100);
 constexpr absl::Duration kReadingPatience = absl::Seconds(4);
+// No older than this is what is known of the PHC when a one-step Sync leaves, which
+// nothing can put right afterwards. More often a line of readings would not have room.
+constexpr absl::Duration kFresh = absl::Milliseconds(62);
 // What is served goes where the system clock went: by more than this it is a step.
 constexpr TimeDelta kStep = TimeDelta::FromMicros(20);
 // A PHC that another program disciplines, and the system clock.
@@ -64,6 +67,7 @@ GrandmasterEngine::GrandmasterEngine(const Config& config, ptp::PortIdentity ide
       client_(config.role == Role::kAuto
                   ? std::make_unique<ClientEngine>(config, identity, seed + 1)
                   : nullptr),
+      one_step_(config.grandmaster.one_step == OneStepUse::kAuto),
       reading_interval_(kOften) {}
 
 void GrandmasterEngine::set_recorder(TraceWriter* recorder) {
@@ -86,6 +90,7 @@ void GrandmasterEngine::OnLink(bool up, MonoTime now, Actions& out) {
   // Some drivers reset the PHC with the link.
   if (up) AskForReading(now, out);
   OpenOrClose(now, out);
+  ChooseSteps(now, out);
 }
 
 void GrandmasterEngine::OnPair(const CrossTimestamp<Raw>& pair, MonoTime now,
@@ -133,6 +138,7 @@ void GrandmasterEngine::OnTransmitted(ptp::TxToken token, EventStamp sent, MonoT
   ptp::PortActions said;
   port_.OnTransmitted(token, *local, now, said);
   Absorb(said, now, out);
+  ChooseSteps(now, out);
 }
 
 void GrandmasterEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
@@ -146,6 +152,8 @@ void GrandmasterEngine::OnCrossTimestamp(const std::optional<ClockReading>& read
   SystemSource::Reading read;
   if (reading) read = source_.OnReading(*reading, now);
   Learn(read, now, out);
+  ChooseSteps(now, out);
+  if (std::exchange(looks_first_, false)) ServePort(now, out);
 }
 
 void GrandmasterEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
@@ -180,14 +188,27 @@ void GrandmasterEngine::OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now,
   }
 }
 
+void GrandmasterEngine::OnOneStep(bool on, MonoTime now, Actions& out) {
+  const TraceTurn turn(recorder_, now, trace::OneStep{on}, out);
+  const bool before = one_step_.on();
+  one_step_.OnSwitched(on, now);
+  if (one_step_.on() && !before) {
+    Log(phc_log_, Severity::kNotice, "Syncs are one-step from now on", now, out);
+  }
+  ChooseSteps(now, out);
+}
+
 void GrandmasterEngine::OnTime(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Time{}, out);
   if (stopped_) return;
-  ptp::PortActions said;
-  if (const auto deadline = port_.Deadline(); deadline && now >= *deadline) {
-    port_.OnTime(now, said);
+  const bool looks =
+      one_step_.on() && now - kFresh > last_reading_at_ && PortIsDue(now);
+  if (looks) {
+    looks_first_ = true;
+    AskForReading(now, out);
+    return;
   }
-  Absorb(said, now, out);
+  ServePort(now, out);
   if (follows()) {
     if (const auto deadline = client_->Deadline(); deadline && now >= *deadline) {
       client_->OnTime(now, out);
@@ -199,7 +220,8 @@ void GrandmasterEngine::OnTime(MonoTime now, Actions& out) {
 
 std::optional<MonoTime> GrandmasterEngine::Deadline() const {
   if (stopped_) return std::nullopt;
-  std::optional<MonoTime> deadline = Earlier(port_.Deadline(), next_reading_);
+  std::optional<MonoTime> deadline = next_reading_;
+  if (!looks_first_) deadline = Earlier(deadline, port_.Deadline());
   if (client_) deadline = Earlier(deadline, role_.Deadline());
   if (follows()) deadline = Earlier(deadline, client_->Deadline());
   return deadline;
@@ -239,6 +261,7 @@ void GrandmasterEngine::OnResume(MonoTime now, Actions& out) {
   if (client_) client_->OnResume(now, out);
   LoseClock(now, out);
   AskForReading(now, out);
+  ChooseSteps(now, out);
 }
 
 void GrandmasterEngine::Stop(MonoTime now, Actions& out) {
@@ -350,6 +373,8 @@ void GrandmasterEngine::Review(const CrossTimestamp<Local>& reading, MonoTime no
   seen.consistent = consistent_;
   if (fed_at_) seen.fed_until = *fed_at_ + kFedFor;
   seen.error = source_.error();
+  // What a one-step Sync says is the PHC's own time.
+  if (one_step_.on()) seen.error = seen.error + PhcError().value_or(TimeDelta()).Abs();
   news_.clear();
   clock_.Update(seen, now, news_);
   for (LogLine& line : news_) {
@@ -377,7 +402,52 @@ void GrandmasterEngine::SteerPhc(LocalTime at, MonoTime now, Actions& out) {
   out.push_back(AdjustPhc{*command});
 }
 
+// How far the PHC is from what is served; nothing while that is not settled.
+std::optional<TimeDelta> GrandmasterEngine::PhcError() const {
+  if (!served_ || new_era_ || !last_reading_) return std::nullopt;
+  if (source_.is_phc())
+    return consistent_ ? std::optional<TimeDelta>(TimeDelta()) : std::nullopt;
+  if (!servo_.locked()) return std::nullopt;
+  const LocalTime at = last_reading_->local;
+  return source_.phc().Shown(at).SinceEpoch() - Served(at)->SinceEpoch();
+}
+
+// One-step Syncs or two-step ones.
+void GrandmasterEngine::ChooseSteps(MonoTime now, Actions& out) {
+  const OneStep::Seen seen{.hardware = source_.hardware(),
+                           .on_tai = source_.is_phc() || disciplines(),
+                           .serves = link_up_ && !follows() && !stopped_,
+                           .error = PhcError()};
+  if (const auto on = one_step_.Update(seen, now)) {
+    if (!*on) {
+      Log(phc_log_, Severity::kNotice,
+          absl::StrCat("Syncs are two-step again: ",
+                       OneStepStateName(one_step_.state())),
+          now, out);
+    }
+    out.push_back(SetOneStep{*on});
+  }
+  if (one_step_.on()) {
+    port_.set_one_step({{.tai = *Served(last_reading_->local),
+                         .at = last_reading_at_,
+                         .correction = config_.ptp.egress_latency}});
+  } else {
+    port_.set_one_step(std::nullopt);
+  }
+}
+
 // ---- The port and the role.
+
+bool GrandmasterEngine::PortIsDue(MonoTime now) const {
+  const auto deadline = port_.Deadline();
+  return deadline && now >= *deadline;
+}
+
+void GrandmasterEngine::ServePort(MonoTime now, Actions& out) {
+  ptp::PortActions said;
+  if (PortIsDue(now)) port_.OnTime(now, said);
+  Absorb(said, now, out);
+}
 
 // It serves when there is something to serve, and somebody to hear it.
 void GrandmasterEngine::OpenOrClose(MonoTime now, Actions& out) {
@@ -400,6 +470,7 @@ void GrandmasterEngine::Absorb(const ptp::PortActions& said, MonoTime now,
       out.push_back(*send);
     } else if (const auto* dropped = std::get_if<ptp::Dropped>(&action)) {
       ++dropped_[static_cast<size_t>(dropped->reason)];
+      if (dropped->reason == ptp::DropReason::kNotInserted) one_step_.OnNotInserted();
     } else if (const auto* state = std::get_if<ptp::StateChanged>(&action)) {
       changed = true;
       Log(state_log_, Severity::kInfo,
@@ -445,6 +516,7 @@ void GrandmasterEngine::Enter(const AutoRole::Change& change, MonoTime now,
                       ? std::optional(WithholdReason::kGnssReturned)
                       : std::optional(WithholdReason::kNotFollowing),
                   now, out);
+  ChooseSteps(now, out);
 }
 
 // ---- Status.
@@ -492,6 +564,7 @@ StatusReport GrandmasterEngine::Status(MonoTime now) const {
   }
   clock_.Describe(report, now);
   if (client_) report.own_clock->auto_state = RoleStateName(role_.state());
+  report.own_clock->one_step = OneStepStateName(one_step_.state());
   report.utc.leap = LeapName(clock_.properties().leap);
   const auto count = [&report](std::string name, uint64_t value) {
     report.counters.emplace_back(std::move(name), value);

@@ -20,6 +20,7 @@
 #include "bridge/engine/client_engine.h"
 #include "bridge/engine/engine.h"
 #include "bridge/engine/grandmaster_clock.h"
+#include "bridge/engine/one_step.h"
 #include "bridge/estimate/phc_servo.h"
 #include "bridge/ptp/master_port.h"
 #include "bridge/source/system_source.h"
@@ -43,6 +44,7 @@ class GrandmasterEngine final : public Engine {
   void OnCrossTimestamp(const std::optional<ClockReading>& reading, MonoTime now,
                         Actions& out) override;
   void OnPhcAdjusted(const PhcAdjusted& adjusted, MonoTime now, Actions& out) override;
+  void OnOneStep(bool on, MonoTime now, Actions& out) override;
   void OnTime(MonoTime now, Actions& out) override;
   std::optional<MonoTime> Deadline() const override;
   void OnLeapFile(const absl::StatusOr<LeapTable>& table, MonoTime now,
@@ -59,6 +61,7 @@ class GrandmasterEngine final : public Engine {
   const SystemSource& source() const { return source_; }
   const ClientEngine* client() const { return client_.get(); }  // Null: not auto.
   RoleState role_state() const { return role_.state(); }
+  const OneStep& one_step() const { return one_step_; }
 
  private:
   // Whether the client beside us has the frames and steers the PHC.
@@ -75,9 +78,13 @@ class GrandmasterEngine final : public Engine {
   void Review(const CrossTimestamp<Local>& reading, MonoTime now, Actions& out);
   std::optional<TaiTime> Served(LocalTime at) const;
   void SteerPhc(LocalTime at, MonoTime now, Actions& out);
+  std::optional<TimeDelta> PhcError() const;
+  void ChooseSteps(MonoTime now, Actions& out);
   void AskForReading(MonoTime now, Actions& out);
 
   // The port and the role.
+  bool PortIsDue(MonoTime now) const;
+  void ServePort(MonoTime now, Actions& out);
   void OpenOrClose(MonoTime now, Actions& out);
   void Absorb(const ptp::PortActions& said, MonoTime now, Actions& out);
   void UpdateRole(MonoTime now, Actions& out);
@@ -91,6 +98,7 @@ class GrandmasterEngine final : public Engine {
   ptp::MasterPort port_;
   AutoRole role_;
   const std::unique_ptr<ClientEngine> client_;  // Null: not auto.
+  OneStep one_step_;
 
   TraceWriter* recorder_ = nullptr;
   bool link_up_ = false;
@@ -108,9 +116,10 @@ class GrandmasterEngine final : public Engine {
   MonoTime next_review_;
   MonoTime next_steering_;
   PhcServo servo_{{}};
-  bool stepped_ = false;    // What is served, since the last review.
-  bool consistent_ = true;  // With the system clock.
-  bool new_era_ = true;     // A clock was stepped: `served_` is the old line still.
+  bool stepped_ = false;      // What is served, since the last review.
+  bool consistent_ = true;    // With the system clock.
+  bool looks_first_ = false;  // The port is due, after this reading.
+  bool new_era_ = true;       // A clock was stepped: `served_` is the old line still.
   std::optional<MonoTime> leap_over_;
   std::optional<MonoTime> fed_at_;  // When the client last published.
 

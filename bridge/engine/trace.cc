@@ -445,6 +445,7 @@ class In {
 template <typename T, typename U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
 
+constexpr const char* kOffOn[] = {"off", "on"};
 constexpr const char* kUpDown[] = {"down", "up"};
 constexpr const char* kSynchronized[] = {"unsynchronized", "synchronized"};
 constexpr const char* kActive[] = {"gone", "active"};
@@ -580,11 +581,15 @@ template <typename Io>
 void Fields(Io& io, Is<trace::Gnss> auto& gnss) {
   io.OneOf(gnss.report);
 }
+template <typename Io>
+void Fields(Io& io, Is<trace::OneStep> auto& one_step) {
+  io.Word(one_step.on, kOffOn);
+}
 
 // In the order of trace::Input.
-constexpr const char* kInputs[] = {"link",     "pair",   "frame",   "sent",   "cross",
-                                   "time",     "leaps",  "kernel",  "resume", "stop",
-                                   "adjusted", "socket", "managed", "gnss"};
+constexpr const char* kInputs[] = {
+    "link",   "pair", "frame",    "sent",   "cross",   "time", "leaps",   "kernel",
+    "resume", "stop", "adjusted", "socket", "managed", "gnss", "one-step"};
 static_assert(std::size(kInputs) == std::variant_size_v<trace::Input>);
 
 // Decisions are only written: a replay makes them anew and compares their text.
@@ -619,10 +624,11 @@ void Fields(Out& io, const UseClock& use) {
   use.phc_index ? io.Number(*use.phc_index) : io.Octets({});
   io.Text(use.interface);
 }
+void Fields(Out& io, const SetOneStep& set) { io.Word(set.on, kOffOn); }
 
 // In the order of Action.
-constexpr const char* kDecisions[] = {"send",     "ask", "adjust", "publish",
-                                      "withdraw", "log", "manage", "use"};
+constexpr const char* kDecisions[] = {"send", "ask",    "adjust", "publish", "withdraw",
+                                      "log",  "manage", "use",    "one-step"};
 static_assert(std::size(kDecisions) == std::variant_size_v<Action>);
 
 std::optional<ptp::PortIdentity> ParsePortIdentity(absl::string_view text) {
@@ -750,8 +756,9 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
     const absl::string_view word = text.substr(0, text.find(' '));
     if (std::find(std::begin(kDecisions), std::end(kDecisions), word) ==
         std::end(kDecisions)) {
-      return Wrong(absl::StrCat(Shown(word), " is no decision"),
-                   "send, ask, adjust, publish, withdraw, log, manage or use");
+      return Wrong(
+          absl::StrCat(Shown(word), " is no decision"),
+          "send, ask, adjust, publish, withdraw, log, manage, use or one-step");
     }
     return trace::Decision{line};
   }
@@ -763,7 +770,7 @@ absl::StatusOr<TraceReader::Item> TraceReader::ReadTurn(absl::string_view line) 
   if (found == std::end(kInputs)) {
     in.Fail(name,
             "an input is link, pair, frame, sent, cross, time, leaps, kernel, "
-            "resume, stop, adjusted, socket, managed or gnss");
+            "resume, stop, adjusted, socket, managed, gnss or one-step");
   } else {
     in.ReadAlternative(turn.input, static_cast<size_t>(found - std::begin(kInputs)),
                        std::make_index_sequence<std::size(kInputs)>());

@@ -93,9 +93,12 @@ struct Managed {
 struct Gnss {
   GnssReport report;
 };
+struct OneStep {
+  bool on = false;
+};
 
 using Input = std::variant<Link, Pair, Frame, Sent, Cross, Time, Leaps, Kernel, Resume,
-                           Stop, Adjusted, Socket, Managed, Gnss>;
+                           Stop, Adjusted, Socket, Managed, Gnss, OneStep>;
 
 struct Turn {
   MonoTime now;

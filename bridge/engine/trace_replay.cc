@@ -50,6 +50,7 @@ struct ToEngine {
     engine.OnManagement(in.datagram, now, out);
   }
   void operator()(const trace::Gnss& in) const { engine.OnGnss(in.report, now, out); }
+  void operator()(const trace::OneStep& in) const { engine.OnOneStep(in.on, now, out); }
 };
 
 }  // namespace

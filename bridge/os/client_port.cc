@@ -284,16 +284,16 @@ void ClientPort::LookAfterHardware(MonoTime now) {
   if (++seconds_ % kFollowDial == 0) FollowDial(now);
   if (seconds_ % kRemember == 0) RememberFrequency(now);
   if (seconds_ % kLookAfterStamps != 0) return;
-  if (HardwareStampsEnabled(config_.ptp.interface, config_.ptp.transport) != false)
-    return;
+  const std::string& interface = config_.ptp.interface;
+  if (HardwareStampsEnabled(interface, config_.ptp.transport, syncs_) != false) return;
   ++stamps_switched_on_again_;
   const absl::Status enabled =
-      EnableHardwareStamps(config_.ptp.interface, config_.ptp.transport);
-  Warn(absl::StrCat("another program switched the hardware time stamps of ",
-                    config_.ptp.interface, " off",
-                    enabled.ok() ? "; they are on again"
-                                 : absl::StrCat(": ", enabled.message())),
-       now);
+      EnableHardwareStamps(interface, config_.ptp.transport, syncs_);
+  Warn(
+      absl::StrCat(
+          "another program switched the hardware time stamps of ", interface, " off",
+          enabled.ok() ? "; they are on again" : absl::StrCat(": ", enabled.message())),
+      now);
 }
 
 // Somebody else may steer the PHC too. What is dialled is undone either way, as far as
@@ -351,6 +351,23 @@ void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
     adjusted_ = true;
   }
   engine_->OnPhcAdjusted({*applied, before + (after - before).Half()}, now, actions_);
+}
+
+// Where that fails, each Sync has a Follow_Up: worth a line, and no more.
+void ClientPort::Switch(const SetOneStep& one_step, MonoTime now) {
+  const auto set = [this](SyncStamps syncs) {
+    syncs_ = syncs;
+    return EnableHardwareStamps(config_.ptp.interface, config_.ptp.transport, syncs);
+  };
+  bool on = one_step.on;
+  if (on) {
+    const absl::Status switched = set(SyncStamps::kOneStep);
+    on = switched.ok();
+    if (!on) Warn(absl::StrCat("Syncs stay two-step: ", switched.message()), now);
+  }
+  // An interface that is gone is dealt with when it is back.
+  if (!on) set(SyncStamps::kTwoStep).IgnoreError();
+  engine_->OnOneStep(on, now, actions_);
 }
 
 void ClientPort::Send(const ptp::Send& message, MonoTime now) {

@@ -60,11 +60,13 @@ class ClientPort final : public Port {
   void RememberFrequency(MonoTime now);
   ClockReading ReadClocks(MonoTime now) override;
   void Adjust(const PhcCommand& command, MonoTime now) override;
+  void Switch(const SetOneStep& one_step, MonoTime now) override;
   void Send(const ptp::Send& message, MonoTime now) override;
   void Flush(MonoTime now);
 
   Hardware hardware_;
   bool hardware_lost_ = false;  // Its PHC is gone: waiting for one.
+  SyncStamps syncs_ = SyncStamps::kTwoStep;
   LinkMonitor link_;
   std::unique_ptr<PtpTransport> transport_;  // Null while the interface is gone.
   std::unique_ptr<LatencyMeter> meter_;      // Null: ebpf.enable is off.

@@ -84,9 +84,20 @@ std::vector<int> PhcsOf(const std::string& interface) {
   return out;
 }
 
-bool Suitable(const hwtstamp_config& setting, Transport transport) {
-  return setting.tx_type == HWTSTAMP_TX_ON &&
+int TransmitType(SyncStamps syncs) {
+  return syncs == SyncStamps::kOneStep ? HWTSTAMP_TX_ONESTEP_SYNC : HWTSTAMP_TX_ON;
+}
+
+bool Suitable(const hwtstamp_config& setting, Transport transport, SyncStamps syncs) {
+  return setting.tx_type == TransmitType(syncs) &&
          LetsEventMessagesIn(setting.rx_filter, transport);
+}
+
+// By ETHTOOL_GET_TS_INFO, 0 if not even that can be answered.
+ethtool_ts_info StampsOf(const std::string& interface) {
+  ethtool_ts_info info{};
+  info.cmd = ETHTOOL_GET_TS_INFO;
+  return Ask(interface, SIOCETHTOOL, info) == 0 ? info : ethtool_ts_info{};
 }
 
 absl::Status Refused(int error, const std::string& interface) {
@@ -115,10 +126,7 @@ absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface) 
   HardwareStamps out;
   out.driver = DriverOf(device);
   out.phcs = PhcsOf(device);
-  ethtool_ts_info info{};
-  info.cmd = ETHTOOL_GET_TS_INFO;
-  // A driver that can't even answer has none.
-  if (Ask(interface, SIOCETHTOOL, info) != 0) return out;
+  const ethtool_ts_info info = StampsOf(interface);
   constexpr unsigned kFlags = SOF_TIMESTAMPING_TX_HARDWARE |
                               SOF_TIMESTAMPING_RX_HARDWARE |
                               SOF_TIMESTAMPING_RAW_HARDWARE;
@@ -148,10 +156,16 @@ bool LetsEventMessagesIn(int filter, Transport transport) {
   }
 }
 
-absl::Status EnableHardwareStamps(const std::string& interface, Transport transport) {
+absl::Status EnableHardwareStamps(const std::string& interface, Transport transport,
+                                  SyncStamps syncs) {
   hwtstamp_config now{};
-  if (Ask(interface, SIOCGHWTSTAMP, now) == 0 && Suitable(now, transport)) {
+  if (Ask(interface, SIOCGHWTSTAMP, now) == 0 && Suitable(now, transport, syncs)) {
     return absl::OkStatus();
+  }
+  if (syncs == SyncStamps::kOneStep &&
+      (StampsOf(interface).tx_types & (1u << HWTSTAMP_TX_ONESTEP_SYNC)) == 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("the driver of ", interface, " has no one-step Sync"));
   }
   const std::array<int, 3> filters{HWTSTAMP_FILTER_PTP_V2_EVENT,
                                    transport == Transport::kL2
@@ -161,14 +175,21 @@ absl::Status EnableHardwareStamps(const std::string& interface, Transport transp
   int error = 0;
   std::optional<int> unsuitable;
   for (const int filter : filters) {
-    hwtstamp_config setting{.flags = 0, .tx_type = HWTSTAMP_TX_ON, .rx_filter = filter};
+    hwtstamp_config setting{
+        .flags = 0, .tx_type = TransmitType(syncs), .rx_filter = filter};
     error = Ask(interface, SIOCSHWTSTAMP, setting);
     // A driver that has not got this filter says ERANGE, or sets another.
     if (error != 0 && error != ERANGE && error != EINVAL) break;
     if (error != 0) continue;
     // SOME: what was asked for, and some more.
     if (setting.rx_filter == HWTSTAMP_FILTER_SOME) setting.rx_filter = filter;
-    if (Suitable(setting, transport)) return absl::OkStatus();
+    if (Suitable(setting, transport, syncs)) return absl::OkStatus();
+    if (setting.tx_type != TransmitType(syncs)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the driver of ", interface, " stamps sent messages by ",
+                       setting.tx_type, " (linux/net_tstamp.h), not by ",
+                       TransmitType(syncs), " as it was asked to"));
+    }
     unsuitable = setting.rx_filter;
   }
   if (!unsuitable) return Refused(error, interface);
@@ -179,11 +200,11 @@ absl::Status EnableHardwareStamps(const std::string& interface, Transport transp
 }
 
 std::optional<bool> HardwareStampsEnabled(const std::string& interface,
-                                          Transport transport) {
+                                          Transport transport, SyncStamps syncs) {
   hwtstamp_config now{};
   if (Ask(interface, SIOCGHWTSTAMP, now) != 0) return std::nullopt;
-  return Suitable(now, transport) ||
-         (now.tx_type == HWTSTAMP_TX_ON && now.rx_filter == HWTSTAMP_FILTER_SOME);
+  return Suitable(now, transport, syncs) ||
+         (now.tx_type == TransmitType(syncs) && now.rx_filter == HWTSTAMP_FILTER_SOME);
 }
 
 std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name,

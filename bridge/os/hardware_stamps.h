@@ -31,15 +31,21 @@ struct HardwareStamps {
 // nothing could be asked (no such interface).
 absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface);
 
+// What the hardware does with a Sync that is sent: stamps it as any event message, or
+// puts its time into it (HWTSTAMP_TX_ONESTEP_SYNC).
+enum class SyncStamps { kTwoStep, kOneStep };
+
 // Switches stamping of PTP event messages on, with the first receive filter that the
 // driver takes, and honours its answer. Not written when it is on already: some devices
 // reset their PHC whenever it is. Says what would be right if it can't
-// (CAP_NET_ADMIN; a filter that leaves event messages out).
-absl::Status EnableHardwareStamps(const std::string& interface, Transport transport);
+// (CAP_NET_ADMIN; a filter that leaves event messages out; no one-step).
+absl::Status EnableHardwareStamps(const std::string& interface, Transport transport,
+                                  SyncStamps syncs = SyncStamps::kTwoStep);
 
 // Whether it is still on. Nothing when the driver can't say.
 std::optional<bool> HardwareStampsEnabled(const std::string& interface,
-                                          Transport transport);
+                                          Transport transport,
+                                          SyncStamps syncs = SyncStamps::kTwoStep);
 
 // What is known of a driver or a PHC that a user should know too, by name:
 // "tx-timestamp-slow", "phc-from-utc", "phc-reset-on-link-change", ... and a sentence.

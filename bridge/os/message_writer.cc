@@ -17,6 +17,12 @@ namespace {
 constexpr int UDP_SEGMENT = 103;
 #endif
 
+// Behind the message, in which hardware may make good for what it writes into it (IEEE
+// 1588-2019, annex D; PHYs like the DP83640 do so over IPv4, too). Receivers go by
+// messageLength.
+constexpr size_t kForChecksum = 2;
+static_assert(ptp::kMaxPlainMessage >= 44 + kForChecksum, "a Sync, then zeros");
+
 absl::Status SendStatus(int error) {
   return ErrnoStatus(error, "cannot send",
                      error == ENETUNREACH || error == EADDRNOTAVAIL
@@ -46,7 +52,9 @@ absl::Status MessageWriter::Send(const ptp::Send& message, const SocketAddress& 
 absl::Status MessageWriter::SendEvent(const ptp::Send& message, const SocketAddress& to,
                                       PtpTransport::Counters& counters) {
   pending_.Expect(message, MonoNow(), counters);
-  if (sendto(events_.get(), message.octets.data(), message.size, MSG_DONTWAIT,
+  const size_t size =
+      message.size + (udp_ && IsOneStepSync(message) ? kForChecksum : 0);
+  if (sendto(events_.get(), message.octets.data(), size, MSG_DONTWAIT,
              reinterpret_cast<const sockaddr*>(&to.storage), to.size) < 0) {
     const int error = errno;
     pending_.TakeBack();

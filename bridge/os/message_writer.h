@@ -39,6 +39,7 @@ class MessageWriter {
   MessageWriter(FileDescriptor events, int general, StampKind stamps, bool udp)
       : events_(std::move(events)),
         general_(general),
+        udp_(udp),
         segment_(udp),
         pending_(stamps) {}
 
@@ -67,6 +68,7 @@ class MessageWriter {
 
   FileDescriptor events_;
   int general_;
+  bool udp_;
   bool segment_;
   PendingStamps pending_;
 

@@ -108,6 +108,8 @@ void Port::CarryOut(MonoTime now) {
       Ask(*ask, now);
     } else if (const auto* clock = std::get_if<UseClock>(&action)) {
       Use(*clock, now);
+    } else if (const auto* one_step = std::get_if<SetOneStep>(&action)) {
+      Switch(*one_step, now);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
       SinkOf(publish->output).Publish(publish->sample);
       fed = true;

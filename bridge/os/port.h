@@ -83,6 +83,7 @@ class Port {
   virtual void Adjust(const PhcCommand&, MonoTime) {}
   virtual void Ask(const SendManagement&, MonoTime) {}
   virtual void Use(const UseClock&, MonoTime) {}
+  virtual void Switch(const SetOneStep&, MonoTime) {}
   virtual ClockReading ReadClocks(MonoTime now) = 0;
 
   CrossTimestamp<Raw> ReadPair() { return pair_reader_.Read(); }

@@ -20,6 +20,8 @@ namespace {
 // Of sourcePortIdentity in the header, right before sequenceId (IEEE 1588-2019,
 // table 35).
 constexpr size_t kSourceOffset = 20;
+constexpr size_t kFlagsOffset = 6;
+constexpr uint8_t kTwoStepFlag = 0x02;
 
 template <typename SocketAddress>
 SocketAddress As(const sockaddr_storage& name) {
@@ -61,6 +63,11 @@ absl::Status EnableTransmitStamps(int fd, StampKind kind) {
   return Enable(fd, kind == StampKind::kHardware
                         ? SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE
                         : SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+}
+
+bool IsOneStepSync(const ptp::Send& message) {
+  return message.type == ptp::MessageType::kSync &&
+         (message.octets[kFlagsOffset] & kTwoStepFlag) == 0;
 }
 
 MessageReader::MessageReader() {
@@ -142,7 +149,7 @@ void PendingStamps::Expect(const ptp::Send& message, MonoTime now,
            .source_sequence = {},
            .token = message.token,
            .sent = now,
-           .state = State::kWaiting};
+           .state = IsOneStepSync(message) ? State::kUnexpected : State::kWaiting};
   std::copy_n(message.octets.begin() + kSourceOffset, entry.source_sequence.size(),
               entry.source_sequence.begin());
   next_ = (next_ + 1) % entries_.size();

@@ -28,6 +28,9 @@ absl::Status EnableTransmitStamps(int fd, StampKind kind);
 // a stamp of the other kind is as good as none.
 std::optional<EventStamp> StampIn(msghdr header, StampKind kind);
 
+// Whether the hardware is to put its time into this message.
+bool IsOneStepSync(const ptp::Send& message);
+
 // Reads what is there with one system call, recvmmsg(2), and hands it out one by one.
 class MessageReader {
  public:
@@ -97,7 +100,8 @@ class PendingStamps {
                                   PtpTransport::Counters& counters);
 
  private:
-  enum class State { kNone, kWaiting, kStamped, kGivenUp };
+  // Of a one-step Sync none is to come: if one does, its sender wants to know.
+  enum class State { kNone, kWaiting, kUnexpected, kStamped, kGivenUp };
   struct Entry {
     // What hardware leaves alone in a message: IEEE 1588-2019, table 35.
     uint8_t first_octet;                      // majorSdoId and messageType

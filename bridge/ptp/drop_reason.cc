@@ -102,6 +102,10 @@ constexpr std::array<DropReasonText, kDropReasonCount> kDropReasons = {{
      "One source sends more requests than a slave needs, and this one was not "
      "answered. "
      "Find the sender; others are served as before."},
+    {DropReason::kNotInserted, "not-inserted",
+     "The transmit timestamp of a one-step Sync came, so the hardware did not put its "
+     "time into it. Each Sync has a Follow_Up from then on. Another program may have "
+     "set how the interface stamps; otherwise set grandmaster.one_step to off."},
 }};
 
 static_assert(
@@ -109,7 +113,7 @@ static_assert(
       for (size_t i = 0; i < kDropReasons.size(); ++i) {
         if (kDropReasons[i].reason != static_cast<DropReason>(i)) return false;
       }
-      return kDropReasons.back().reason == DropReason::kRateLimited;
+      return kDropReasons.back().reason == DropReason::kNotInserted;
     }(),
     "in the order of the enum, and complete");
 

@@ -48,8 +48,9 @@ enum class DropReason : uint8_t {
   kTransmitTimestampMissing,
   kTimeUnknown,
   kRateLimited,
+  kNotInserted,
 };
-inline constexpr size_t kDropReasonCount = 30;
+inline constexpr size_t kDropReasonCount = 31;
 
 struct DropReasonText {
   DropReason reason;

@@ -174,7 +174,7 @@ void MasterPort::OnTime(MonoTime now, PortActions& out) {
   // Sync first: behind an Announce its way to the wire and into the slave would be
   // shorter by a microsecond than that of a Sync alone, as all caches are warm.
   if (IsDue(next_sync_, now)) {
-    sync_sender_.Send(now, sender_, out);
+    SendSync(now, out);
     next_sync_ = NextBeat(*next_sync_, settings_.sync_interval, now);
   }
   if (IsDue(next_announce_, now)) {
@@ -248,6 +248,14 @@ void MasterPort::SetTimers(MonoTime now) {
   } else if (state_ == PortState::kMaster) {
     next_announce_ = next_sync_ = now;
   }
+}
+
+void MasterPort::SendSync(MonoTime now, PortActions& out) {
+  std::optional<OneStepFields> fields;
+  if (one_step_) {
+    fields = {one_step_->tai + (now - one_step_->at), one_step_->correction};
+  }
+  sync_sender_.Send(fields, now, sender_, out);
 }
 
 void MasterPort::SendAnnounce(PortActions& out) {

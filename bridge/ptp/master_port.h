@@ -71,6 +71,14 @@ class MasterPort {
 
   // What TAI local stamps are, as measured last; nothing: not known.
   void set_clock(const std::optional<ClockMap<Local, Tai>>& clock);
+  // From now on Syncs are one-step: the hardware puts its time into them, which is TAI.
+  // Nothing: two-step, as at the start.
+  struct OneStep {
+    TaiTime tai;  // At `at`, a moment ago.
+    MonoTime at;
+    TimeDelta correction;  // OneStepFields::correction
+  };
+  void set_one_step(const std::optional<OneStep>& one_step) { one_step_ = one_step; }
   // Local stamps that have come so far mean nothing any more.
   void ForgetStamps();
 
@@ -100,6 +108,7 @@ class MasterPort {
   void Decide(MonoTime now, PortActions& out);
   void Enter(PortEvent event, MonoTime now, PortActions& out);
   void SetTimers(MonoTime now);
+  void SendSync(MonoTime now, PortActions& out);
   void SendAnnounce(PortActions& out);
 
   MasterPortSettings settings_;
@@ -113,6 +122,7 @@ class MasterPort {
 
   PortState state_ = PortState::kInitializing;
   std::optional<ClockMap<Local, Tai>> clock_;
+  std::optional<OneStep> one_step_;
   std::optional<MonoTime> listened_at_;   // In LISTENING: when that was long enough.
   std::optional<MonoTime> qualified_at_;  // In PRE_MASTER.
   std::optional<MonoTime> next_announce_, next_sync_;  // In MASTER.

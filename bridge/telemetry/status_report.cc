@@ -101,6 +101,7 @@ void Write(const std::optional<StatusReport::OwnClock>& own, JsonWriter& json) {
   json.Field("error_ns", own->error_ns);
   json.Field("drift_ppb", own->drift_ppb);
   json.Key("ntp").String(own->ntp);
+  json.Key("one_step").String(own->one_step);
   json.Field("auto_state", own->auto_state);
   json.EndObject();
 }

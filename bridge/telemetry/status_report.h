@@ -73,6 +73,7 @@ struct StatusReport {
     std::optional<double> error_ns;         // What clock_accuracy was made from.
     std::optional<double> drift_ppb;        // How fast it may run away in holdover.
     std::string ntp;                        // NtpReasonText::name
+    std::string one_step;                   // OneStepText::name
     std::optional<std::string> auto_state;  // RoleStateName(); role auto.
   };
   struct Gnss {

@@ -1,9 +1,11 @@
 """Published samples against the truth, on every kind of network and in both modes."""
 import statistics
+import time
 
 from vm.lib import guest as ends
-from vm.lib.kit import CROSS, STANDIN, Machine, follow, on, only_refclockd, rows
-from vm.lib.truth import largest, percentile, rms
+from vm.lib.kit import CROSS, STANDIN, Machine, client, follow, on, only_refclockd, rows, wait_for_sample
+from vm.lib.truth import Recorder, largest, percentile, rms
+from vm.lib.wire import FOLLOW_UP, SYNC, Wire, of
 
 DRIFT = (20_000, -10_000)  # ppb, master and slave.
 # ns, from the first sample on: refclockd's; the chain publishes its servo's transient.
@@ -62,3 +64,21 @@ def test_slow_readings(guest):
     ends.adjust_nic(drift=DRIFT, reading=222)
     errors, late, _ = follow(guest, settle=10)
     assert largest(errors) <= LARGEST + 50 and rms(late) <= 10
+
+
+@rows(("l2", "e2e", 1), ("udp4", "e2e", 2), ("udp6", "p2p", 1))
+def test_of_a_one_step_master(guest, transport, delay, how):
+    """ptp4l, and hardware that puts its time into the originTimestamp (1) or also into
+    the correctionField (2)."""
+    ends.adjust_nic(drift=DRIFT, onestep=how)
+    ends.master(guest, transport, delay, time_stamping="onestep", twoStepFlag=0)
+    with Recorder() as record:
+        client(guest, transport=transport, delay=delay).start()
+        first = wait_for_sample(record)
+        wire = Wire()
+        time.sleep(20)
+    heard = wire.end()
+    assert len(of(SYNC, heard)) > 150 and not of(FOLLOW_UP, heard)
+    errors = record.errors(since=first + 10)
+    print(f"{len(errors)} samples, rms {rms(errors):.1f} max {largest(errors):.1f} ns")
+    assert len(errors) > 60 and rms(errors) <= RMS and largest(errors) <= LARGEST

@@ -19,7 +19,9 @@
 #include <linux/ptp_clock_kernel.h>
 #include <linux/rtnetlink.h>
 #include <linux/timecounter.h>
+#include <linux/udp.h>
 #include <linux/workqueue.h>
+#include <net/checksum.h>
 
 #define SHIFT 30		/* Steps of 0.9 ppb; to be read every 17 s. */
 
@@ -41,6 +43,10 @@ MODULE_PARM_DESC(txlate, "transmit timestamps of eth0, eth1 come this late, ms")
 static uint reading;
 module_param(reading, uint, 0644);
 MODULE_PARM_DESC(reading, "what reading a clock costs beside the instructions, us");
+static uint onestep;
+module_param(onestep, uint, 0644);
+MODULE_PARM_DESC(onestep, "offer one-step Sync: 1 writes the originTimestamp, 2 that before and the rest into "
+		 "the correctionField, 3 neither, and stamps it");
 static bool cross;
 module_param(cross, bool, 0444);
 MODULE_PARM_DESC(cross, "offer PTP_SYS_OFFSET_PRECISE");
@@ -258,15 +264,65 @@ MODULE_PARM_DESC(truth, "CLOCK_REALTIME, CLOCK_MONOTONIC_RAW and both PHCs at on
 
 /* ---- The network device. */
 
+static struct ptp_header *ptp_header_of(struct sk_buff *skb, unsigned int *type)
+{
+	*type = ptp_classify_raw(skb);
+	return *type == PTP_CLASS_NONE ? NULL : ptp_parse_header(skb, *type);
+}
+
 static bool is_event(struct sk_buff *skb)
 {
-	unsigned int type = ptp_classify_raw(skb);
+	unsigned int type;
+	struct ptp_header *h = ptp_header_of(skb, &type);
+
+	return h && ptp_get_msgtype(h, type) < 8;
+}
+
+/* ---- One-step Sync. */
+
+#define TWO_STEP 0x02
+#define ORIGIN_LENGTH 10	/* Seconds in 6 octets, nanoseconds in 4. */
+#define EARLY 4321	/* ns: how long before its frame the origin of onestep=2 is. */
+
+static bool has_one_step(struct nic *n, struct sk_buff *skb)
+{
+	unsigned int type;
 	struct ptp_header *h;
 
-	if (type == PTP_CLASS_NONE)
+	if (n->ts.tx_type != HWTSTAMP_TX_ONESTEP_SYNC || onestep == 3 ||
+	    !(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP))
 		return false;
-	h = ptp_parse_header(skb, type);
-	return h && ptp_get_msgtype(h, type) < 8;
+	h = ptp_header_of(skb, &type);
+	return h && ptp_get_msgtype(h, type) == PTP_MSGTYPE_SYNC && !(h->flag_field[0] & TWO_STEP);
+}
+
+/* Words of a message, with the checksum of the datagram it is in (NULL: Ethernet). */
+static void overwrite(void *to, const void *from, int length, struct udphdr *udp)
+{
+	for (; length > 0; length -= 2, to += 2, from += 2) {
+		if (udp && udp->check) {
+			csum_replace2(&udp->check, *(__be16 *)to, *(const __be16 *)from);
+			udp->check = udp->check ?: CSUM_MANGLED_0;
+		}
+		memcpy(to, from, 2);
+	}
+}
+
+static void insert_time(struct sk_buff *skb, u64 ns)
+{
+	unsigned int type;
+	struct ptp_header *h = ptp_header_of(skb, &type);
+	struct udphdr *udp = (type & PTP_CLASS_PMASK) == PTP_CLASS_L2 ? NULL : (struct udphdr *)h - 1;
+	u64 early = onestep == 2 ? EARLY : 0;
+	u32 rest;
+	u64 seconds = div_u64_rem(ns - early, NSEC_PER_SEC, &rest);
+	__be64 correction = cpu_to_be64(be64_to_cpu(h->correction) + (early << 16));
+	u8 origin[ORIGIN_LENGTH];
+
+	put_unaligned_be48(seconds, origin);
+	put_unaligned_be32(rest, origin + 6);
+	overwrite(h + 1, origin, sizeof(origin), udp);
+	overwrite(&h->correction, &correction, sizeof(correction), udp);
 }
 
 struct late_stamp {
@@ -300,7 +356,7 @@ static void stamp_sent(struct nic *n, struct sk_buff *skb, u64 raw)
 {
 	struct skb_shared_hwtstamps hw = { .hwtstamp = ns_to_ktime(clock_at(n, raw)) };
 
-	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) || n->ts.tx_type != HWTSTAMP_TX_ON)
+	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) || n->ts.tx_type == HWTSTAMP_TX_OFF)
 		return;
 	skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
 	if (draw(&n->tx_noise, 100) < txloss[n->index])
@@ -329,16 +385,20 @@ static netdev_tx_t nic_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct nic *n = netdev_priv(dev), *p = netdev_priv(n->peer);
 	u64 raw = ktime_get_raw_ns();
+	bool one_step = has_one_step(n, skb);
 	struct sk_buff *copy;
 
 	skb_tx_timestamp(skb);
 	copy = skb_copy(skb, GFP_ATOMIC);
-	stamp_sent(n, skb, raw);
+	if (!one_step)
+		stamp_sent(n, skb, raw);
 	dev_sw_netstats_tx_add(dev, 1, skb->len);
 	consume_skb(skb);
 	if (!copy)
 		return NETDEV_TX_OK;
 
+	if (one_step)
+		insert_time(copy, clock_at(n, raw));
 	skb_shinfo(copy)->tx_flags = 0;
 	stamp_received(p, copy, raw);
 	if (dev_forward_skb(n->peer, copy) == NET_RX_SUCCESS)
@@ -375,7 +435,8 @@ static int nic_hwtstamp_get(struct net_device *dev, struct kernel_hwtstamp_confi
 static int nic_hwtstamp_set(struct net_device *dev, struct kernel_hwtstamp_config *cfg,
 			    struct netlink_ext_ack *extack)
 {
-	if (cfg->tx_type != HWTSTAMP_TX_OFF && cfg->tx_type != HWTSTAMP_TX_ON)
+	if (cfg->tx_type != HWTSTAMP_TX_OFF && cfg->tx_type != HWTSTAMP_TX_ON &&
+	    !(onestep && cfg->tx_type == HWTSTAMP_TX_ONESTEP_SYNC))
 		return -ERANGE;
 	((struct nic *)netdev_priv(dev))->ts = *cfg;
 	return 0;
@@ -399,7 +460,8 @@ static int nic_ts_info(struct net_device *dev, struct kernel_ethtool_ts_info *in
 		SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_TX_HARDWARE |
 		SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
 	info->phc_index = ptp_clock_index(n->ptp);
-	info->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON);
+	info->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON) |
+		(onestep ? BIT(HWTSTAMP_TX_ONESTEP_SYNC) : 0);
 	info->rx_filters = BIT(HWTSTAMP_FILTER_NONE) | BIT(HWTSTAMP_FILTER_ALL) |
 		BIT(HWTSTAMP_FILTER_PTP_V2_EVENT) | BIT(HWTSTAMP_FILTER_PTP_V2_L2_EVENT) |
 		BIT(HWTSTAMP_FILTER_PTP_V2_L4_EVENT);

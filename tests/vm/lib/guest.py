@@ -21,7 +21,7 @@ from . import truth
 
 SIDES = {"far": ("eth0", FAR_IF, 1), "near": ("eth1", NEAR_IF, 2)}
 QUIET = {"delay": "1000,1000", "drift": "0,0", "jitter": "0", "loss": "0,0", "txloss": "0,0", "txlate": "0,0",
-         "reading": "0", "seed": "1"}
+         "reading": "0", "onestep": "0", "seed": "1"}
 
 
 def is_pair():
@@ -130,7 +130,7 @@ class Guest(Cable):
 
 def master(guest, transport="l2", delay="e2e", sync=-3, **settings):
     """ptp4l as grandmaster on the far PHC, which it does not steer."""
-    return peers.Ptp4lMaster(guest, transport, delay, sync, time_stamping="hardware", **settings).start()
+    return peers.Ptp4lMaster(guest, transport, delay, sync, **{"time_stamping": "hardware", **settings}).start()
 
 
 class Ptp4l:
