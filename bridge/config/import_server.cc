@@ -51,6 +51,7 @@ void Ptp4lImporter::PutServer() {
   PutWhole(file_, "ptp.sync_interval", "logSyncInterval", port);
   PutWhole(file_, "ptp.priority1", "priority1", {});
   PutWhole(file_, "ptp.priority2", "priority2", {});
+  PutOneStep(port);
   Put(file_, "gnss.gpsd", {std::string("localhost:2947")},
       "gpsd's usual place, which ptp4l does not know; clockClass is earned by it");
   JudgeServer(port);
@@ -81,6 +82,22 @@ void Ptp4lImporter::PutServedClock(std::optional<size_t> port) {
         "--phc2sys=\"phc2sys -a -rr\" or so, if it follows the system clock; source = "
         "\"phc\" in [grandmaster], if it follows ts2phc or a receiver");
   }
+}
+
+// Each of two lines makes ptp4l send one-step Syncs; software stamps rule them out.
+void Ptp4lImporter::PutOneStep(std::optional<size_t> port) {
+  const Ptp4lSetting* stamps = conf_.Find("time_stamping", port);
+  if (IsWord(stamps, "software") || IsWord(stamps, "legacy")) return;
+  const Ptp4lSetting* flag = conf_.Find("twoStepFlag", {});
+  const bool p2p = IsWord(stamps, "p2p1step");
+  if (flag && ToInt(*flag) == 0) {
+    taken_.insert(flag);
+  } else if (!p2p && !IsWord(stamps, "onestep")) {
+    return;
+  }
+  Put(file_, "grandmaster.one_step", {std::string("auto")},
+      Origin(flag && ToInt(*flag) == 0 ? *flag : *stamps,
+             p2p ? "; Pdelay_Resp stays two-step" : ""));
 }
 
 void Ptp4lImporter::JudgeServer(std::optional<size_t> port) {

@@ -94,6 +94,7 @@ class Ptp4lImporter {
   void PutSteering(ImportDraft& into, std::optional<size_t> port);
   void PutServer();
   void PutServedClock(std::optional<size_t> port);
+  void PutOneStep(std::optional<size_t> port);
   void PutCompanion();
   void PutUtc();
   void PutPin(const Phc2sysOption& option);

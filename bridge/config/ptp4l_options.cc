@@ -33,7 +33,8 @@ constexpr char kMaster[] = "a master's, no counterpart";
 constexpr char kLog[] = "logging: refclockd has its own";
 constexpr char kFault[] = "faults: refclockd tries again by itself";
 constexpr char kAsWire[] = "no counterpart: what the master sends counts";
-constexpr char kSteps[] = "no counterpart: one step or two is not chosen";
+constexpr char kSteps[] =
+    "a master's, with hardware time stamps; a client takes one step and two";
 constexpr char kNoRequest[] = "no counterpart: refclockd requests no intervals";
 constexpr char kGptp[] = "802.1AS: refclockd has no profile for it";
 constexpr char kUnicast[] = "unicast: refclockd is multicast only";

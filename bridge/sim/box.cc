@@ -224,8 +224,11 @@ void Box::Arrive(const std::vector<uint8_t>& octets, const ptp::PortAddress& fro
 void Box::Send(const ptp::Send& send) {
   lan_.After(TimeDelta::FromMicros(3), [this, send] {
     if (!link_.up()) return;
-    Look(send);
-    if (ptp::IsEvent(send.type) && !rng_.Chance(settings_.transmit_stamp_loss)) {
+    ptp::Send sent = send;
+    const bool inserted = InsertTime(sent);
+    Look(sent);
+    if (ptp::IsEvent(send.type) && !inserted &&
+        !rng_.Chance(settings_.transmit_stamp_loss)) {
       const EventStamp stamp = Stamp();
       lan_.After(TimeDelta::FromMicros(25), [this, token = send.token, stamp] {
         if (!running_) return;
@@ -233,8 +236,21 @@ void Box::Send(const ptp::Send& send) {
         WakeTurn(TimeDelta::FromMicros(20));
       });
     }
-    lan_.Carry(*this, send);
+    lan_.Carry(*this, sent);
   });
+}
+
+// As hardware does that is set to, with a Sync whose twoStepFlag is clear.
+bool Box::InsertTime(ptp::Send& send) {
+  if (!inserts_time_ || send.type != ptp::MessageType::kSync) return false;
+  auto parsed = ptp::ParseMessage(std::span(send.octets).first(send.size));
+  auto& message = std::get<ptp::Message>(parsed);
+  if (message.header.flags.two_step) return false;
+  const TimeDelta shown = std::get<PhcTime>(Stamp()).SinceEpoch();
+  std::get<ptp::Sync>(message.body).origin = TaiTime() + shown;
+  ptp::SerializeMessage(message, send.octets);
+  ++one_step_syncs_;
+  return true;
 }
 
 // What others will make of it.
@@ -247,6 +263,9 @@ void Box::Look(const ptp::Send& send) {
   const ptp::Header& header = message.header;
   if (header.type == ptp::MessageType::kSync) {
     sync_left_[header.sequence.value % sync_left_.size()] = lan_.now();
+    if (header.flags.two_step) return;
+    const TaiTime said = std::get<ptp::Sync>(message.body).origin + header.correction;
+    served_.push_back({lan_.now(), (said - lan_.now()).NanosDouble()});
   } else if (const auto* follow_up = std::get_if<ptp::FollowUp>(&message.body)) {
     const TaiTime left = sync_left_[header.sequence.value % sync_left_.size()];
     const TaiTime said = follow_up->precise_origin + header.correction;
@@ -365,6 +384,9 @@ void Box::CarryOut(MonoTime now, Actions& actions) {
       engine_->OnCrossTimestamp(ReadClocks(), now, actions);
     } else if (const auto* adjust = std::get_if<AdjustPhc>(&action)) {
       engine_->OnPhcAdjusted(Adjust(adjust->command), now, actions);
+    } else if (const auto* one_step = std::get_if<SetOneStep>(&action)) {
+      inserts_time_ = one_step->on && settings_.one_step;
+      engine_->OnOneStep(inserts_time_, now, actions);
     } else if (const auto* publish = std::get_if<bridge::Publish>(&action)) {
       Publish(publish->sample, now, actions);
     } else if (std::holds_alternative<Withdraw>(action)) {

@@ -39,6 +39,7 @@ struct BoxSettings {
   TimeDelta system_error = {};  // At the start.
   LeapList leap_list = LeapList::kGood;
   double transmit_stamp_loss = 0;
+  bool one_step = false;  // Its hardware can, with a PHC.
   TraceWriter* recorder = nullptr;
 };
 
@@ -93,7 +94,10 @@ class Box {
     double bound_ns = 0;
   };
   const std::vector<Error>& samples() const { return samples_; }
-  const std::vector<Error>& served() const { return served_; }  // In Follow_Ups.
+  // In Follow_Ups and in one-step Syncs.
+  const std::vector<Error>& served() const { return served_; }
+  const OneStep& one_step() const { return master_->one_step(); }
+  uint64_t one_step_syncs() const { return one_step_syncs_; }
   // PHC - TAI, each eighth of a second.
   const std::vector<Error>& phc_errors() const { return phc_errors_; }
   uint64_t phc_adjustments() const { return phc_adjustments_; }
@@ -129,6 +133,7 @@ class Box {
   void ReportGnss(MonoTime now, Actions& out);
   void EachEighth();
   void Send(const ptp::Send& send);
+  bool InsertTime(ptp::Send& send);
   void Look(const ptp::Send& send);
   void JudgeAnnounce(const Announced& announced);
   void Publish(const RefclockSample& sample, MonoTime now, Actions& actions);
@@ -165,6 +170,8 @@ class Box {
 
   bool running_ = true;
   bool publishing_ = false;
+  bool inserts_time_ = false;  // Into one-step Syncs.
+  uint64_t one_step_syncs_ = 0;
   std::vector<Arrival> arrivals_;
   std::vector<Transmitted> transmitted_;
   std::optional<TaiTime> turn_at_;

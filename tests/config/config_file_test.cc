@@ -243,6 +243,7 @@ TEST(Grandmaster, NeedsNothingButAnInterfaceAndFeedsNothing) {
   const Config config = Good(Grandmaster(""));
   EXPECT_EQ(config.role, Role::kGrandmaster);
   EXPECT_EQ(config.grandmaster.source, GrandmasterSource::kSystem);
+  EXPECT_EQ(config.grandmaster.one_step, OneStepUse::kOff);
   EXPECT_EQ(config.grandmaster.holdover, TimeDelta::FromSeconds(600));
   EXPECT_EQ(config.grandmaster.max_holdover_error, TimeDelta::FromMicros(1));
   EXPECT_EQ(config.gnss.gpsd, "");
@@ -257,7 +258,9 @@ TEST(Grandmaster, ReadsEveryOptionOfItsOwn) {
   const Config config = Good(
       Grandmaster("ptp.sync_interval = -4\nptp.priority1 = 0\nptp.priority2 = 255\n"
                   "[grandmaster]\nsource = \"phc\"\nholdover = \"24h\"\n"
-                  "max_holdover_error = \"250ns\"\n[gnss]\ngpsd = \"[::1]:2948\"\n"));
+                  "max_holdover_error = \"250ns\"\none_step = \"auto\"\n"
+                  "[gnss]\ngpsd = \"[::1]:2948\"\n"));
+  EXPECT_EQ(config.grandmaster.one_step, OneStepUse::kAuto);
   EXPECT_EQ(config.ptp.sync_interval, -4);
   EXPECT_EQ(config.ptp.priority1, 0);
   EXPECT_EQ(config.ptp.priority2, 255);
@@ -282,6 +285,8 @@ TEST(Grandmaster, TakesTheLimitsAndNothingBeyond) {
       {"ptp.priority1 = 256", "priority1 256 is out of range"},
       {"ptp.priority2 = -1", "priority2 -1 is out of range"},
       {"grandmaster.source = \"gnss\"", "\"system\" or \"phc\""},
+      {"grandmaster.one_step = true", "one_step must be a word in quotes"},
+      {"grandmaster.one_step = \"on\"", "\"off\" or \"auto\""},
       {"grandmaster.holdover = 600", "holdover 600 has no unit"},
       {"grandmaster.holdover = \"169h\"", "0ns to 168h"},
       {"grandmaster.holdover = \"-1s\"", "is out of range"},
@@ -858,7 +863,7 @@ TEST(ConfigText, GivesAGrandmasterAgain) {
   const Config grandmaster =
       Good(Grandmaster("ptp.sync_interval = -4\nptp.priority1 = 1\nptp.priority2 = 2\n"
                        "[grandmaster]\nsource = \"phc\"\nholdover = \"0s\"\n"
-                       "max_holdover_error = \"250ns\"\n"
+                       "max_holdover_error = \"250ns\"\none_step = \"auto\"\n"
                        "[gnss]\ngpsd = \"[::1]:2948:/dev/gps0\"\n"));
   int own = 0;
   for (const Option& option : Options()) {
@@ -868,7 +873,7 @@ TEST(ConfigText, GivesAGrandmasterAgain) {
     ++own;
     EXPECT_NE(option.get(grandmaster), option.Default()) << option.key;
   }
-  EXPECT_EQ(own, 7);
+  EXPECT_EQ(own, 8);
   for (const Config& config :
        {grandmaster, Good(Grandmaster("")), Good(Auto("gnss.gpsd = \"h\"")),
         PortConfigs(

@@ -338,6 +338,28 @@ TEST(ImportGrandmaster, TranslatesWhatAMasterObeys) {
   EXPECT_EQ(config.utc.leap_file, "/etc/leaps");
 }
 
+TEST(ImportGrandmaster, KeepsOneStepWhereHardwareDoesIt) {
+  EXPECT_EQ(Good(Server(""), kRecipe).grandmaster.one_step, OneStepUse::kOff);
+  EXPECT_EQ(Good(Server("twoStepFlag 1"), kRecipe).grandmaster.one_step,
+            OneStepUse::kOff);
+  for (const char* lines :
+       {"twoStepFlag 0", "time_stamping onestep", "time_stamping p2p1step",
+        "time_stamping hardware\ntwoStepFlag 0",
+        "time_stamping onestep\ntwoStepFlag 0"}) {
+    const Imported imported = Import(Server(lines), kRecipe);
+    EXPECT_THAT(Messages(imported), IsEmpty()) << lines;
+    EXPECT_EQ(Loaded(imported).grandmaster.one_step, OneStepUse::kAuto) << lines;
+    EXPECT_EQ(imported.toml.find("\n#   line 3: twoStepFlag"), std::string::npos)
+        << lines;
+  }
+  EXPECT_THAT(Import(Server("time_stamping p2p1step"), kRecipe).toml,
+              HasSubstr("p2p1step; Pdelay_Resp stays two-step"));
+  EXPECT_EQ(Good(Server("time_stamping software\ntwoStepFlag 0")).grandmaster.one_step,
+            OneStepUse::kOff);
+  EXPECT_THAT(Import(Client("twoStepFlag 0")).toml,
+              HasSubstr("twoStepFlag 0: a master's, with hardware"));
+}
+
 TEST(ImportGrandmaster, SaysThatClaimsAreEarnedAndWhatIsAClients) {
   const Imported imported =
       Import(Server("clockAccuracy 0x21\ntimeSource 0x20\n"

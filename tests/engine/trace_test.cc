@@ -146,6 +146,8 @@ TEST(TraceGrammar, EveryInputIsReadAsItWasWritten) {
                              UtcTime::FromNanos(1'999'999'000)}}},
       {"86400.000000001 gnss device a gone", trace::Gnss{GnssDevice{"a", false}}},
       {"86400.000000001 gnss gpsd up", trace::Gnss{GnssConnection{true}}},
+      {"86400.000000001 one-step off", trace::OneStep{false}},
+      {"86400.000000001 one-step on", trace::OneStep{true}},
   };
   std::vector<bool> seen(std::variant_size_v<trace::Input>);
   TraceReader reader = InRun();
@@ -184,6 +186,7 @@ TEST(TraceGrammar, EveryDecisionIsALineTheReaderKnows) {
       {"  log warning two\\x0alines", WriteLog{{Severity::kWarning, "two\nlines"}}},
       {"  manage 0d02", SendManagement{{0x0d, 0x02}, 2}},
       {"  use hardware 3 eth0", UseClock{StampKind::kHardware, "eth0", 3}},
+      {"  one-step on", SetOneStep{true}},
   };
   ASSERT_EQ(lines.size(), std::variant_size_v<Action>);
   TraceReader reader = InRun();

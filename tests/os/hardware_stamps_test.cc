@@ -168,6 +168,25 @@ TEST_F(HardwareStampsLab, ASettingThatDoesNotSufficeIsReplaced) {
   EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), true);
 }
 
+TEST_F(HardwareStampsLab, OneStepIsSwitchedOnAndOffWhereTheDriverHasIt) {
+  const std::string can = "/sys/module/phcpair/parameters/onestep";
+  if (access(can.c_str(), W_OK) != 0) GTEST_SKIP() << "not of this driver";
+  constexpr auto kOneStep = SyncStamps::kOneStep;
+  ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kL2).ok());
+  const absl::Status none = EnableHardwareStamps("eth1", Transport::kL2, kOneStep);
+  EXPECT_THAT(std::string(none.message()), HasSubstr("eth1 has no one-step Sync"));
+  EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), true) << "as it was";
+
+  std::ofstream(can) << 1 << std::flush;
+  ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kL2, kOneStep).ok());
+  EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2, kOneStep), true);
+  EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), false);
+  ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kL2).ok());
+  EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2, kOneStep), false);
+  EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), true);
+  std::ofstream(can) << 0 << std::flush;
+}
+
 TEST_F(HardwareStampsLab, WithoutPrivilegeTheErrorSaysWhatToDo) {
   EXPECT_EQ(AsNobody([] {
               const absl::Status status = EnableHardwareStamps("eth1", Transport::kL2);

@@ -61,6 +61,28 @@ TEST_F(MessageWriterTest, MessagesSentAsOneArriveOneByOne) {
   EXPECT_EQ(counters_.send_errors, 0u);
 }
 
+// For the checksum; receivers go by messageLength.
+TEST_F(MessageWriterTest, AOneStepSyncOverUdpHasTwoZerosBehindIt) {
+  for (const bool udp : {true, false}) {
+    MessageWriter writer(OpenSocket(AF_INET, SOCK_DGRAM, 0), sender_.get(),
+                         StampKind::kSoftware, udp);
+    ptp::Send send{};
+    send.type = ptp::MessageType::kSync;
+    send.size = 44;
+    std::fill_n(send.octets.begin(), 44, uint8_t{0xfd});  // twoStepFlag clear.
+    ASSERT_TRUE(writer.Send(send, to_, counters_).ok());
+    send.octets[6] = 0x02;
+    ASSERT_TRUE(writer.Send(send, to_, counters_).ok());
+    uint8_t octets[100];
+    std::fill(std::begin(octets), std::end(octets), uint8_t{0xee});
+    ASSERT_EQ(recv(receiver_.get(), octets, sizeof octets, 0), udp ? 46 : 44);
+    EXPECT_EQ(octets[43], 0xfd);
+    EXPECT_EQ(octets[44], udp ? 0 : 0xee);
+    EXPECT_EQ(octets[45], udp ? 0 : 0xee);
+    EXPECT_EQ(recv(receiver_.get(), octets, sizeof octets, 0), 44) << "two-step";
+  }
+}
+
 TEST_F(MessageWriterTest, WhereTheKernelCannotSegmentTheyAreSentOneByOne) {
   // It segments no datagrams without a checksum.
   const int on = 1;

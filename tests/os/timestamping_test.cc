@@ -124,6 +124,34 @@ TEST_F(PendingStampsTest, TypeSequenceAndSourceTellMessagesApart) {
   EXPECT_TRUE(Loop(send));
 }
 
+TEST_F(PendingStampsTest, AOneStepSyncLacksNoStampAndHandsOnTheOneItShouldNotHave) {
+  ptp::Send quiet = MakeSend(MessageType::kSync, 7);
+  ptp::Send stamped = MakeSend(MessageType::kSync, 8);
+  quiet.octets[6] = stamped.octets[6] = 0;  // flagField
+  ASSERT_TRUE(IsOneStepSync(quiet));
+  Expect(quiet);
+  Expect(stamped);
+  const auto stamp = Loop(stamped);
+  ASSERT_TRUE(stamp);
+  EXPECT_EQ(stamp->token, stamped.token);
+  EXPECT_FALSE(Loop(stamped));
+  EXPECT_EQ(counters_.tx_stamps_duplicate, 1u);
+  now_ = now_ + TimeDelta::FromSeconds(10);
+  Expect(MakeSend(MessageType::kDelayReq, 9));
+  EXPECT_EQ(counters_.tx_stamps_missing, 0u);
+}
+
+TEST(OneStepSync, IsASyncWithoutTheTwoStepFlag) {
+  ptp::Send send = MakeSend(MessageType::kSync, 7);
+  send.octets[6] = 0xfd;
+  EXPECT_TRUE(IsOneStepSync(send));
+  send.octets[6] = 0x02;
+  EXPECT_FALSE(IsOneStepSync(send));
+  send.octets[6] = 0;
+  send.type = MessageType::kDelayReq;
+  EXPECT_FALSE(IsOneStepSync(send));
+}
+
 TEST_F(PendingStampsTest, ASecondStampOfAMessageIsADuplicate) {
   const ptp::Send send = MakeSend(MessageType::kDelayReq, 7);
   Expect(send);

@@ -374,6 +374,43 @@ TEST_F(MasterPortTest, TellsInTheFollowUpWhenTheSyncLeft) {
   EXPECT_EQ(m.header.flags, Flags{});
 }
 
+TEST_F(MasterPortTest, SendsOneStepSyncsThatNothingFollowsWhileItIsTold) {
+  BecomeMaster();
+  port_->ForgetStamps();  // Of Syncs before.
+  const MonoTime due = *port_->Deadline();
+  const TimeDelta later = TimeDelta::FromMicros(1'234);
+  port_->set_one_step({{.tai = Tai(7) + TimeDelta::FromScaledNanos(0x4000),
+                        .at = due - later,
+                        .correction = Nanos(110)}});
+  const Message m = Parsed(OneSync());
+  EXPECT_EQ(m.header.flags, Flags{});
+  EXPECT_EQ(m.header.log_interval, LogInterval{0});
+  EXPECT_TRUE(m.header.correction == Nanos(110));
+  EXPECT_TRUE(std::get<Sync>(m.body).origin == Tai(7) + later) << "whole nanoseconds";
+  RunFor(60);
+  EXPECT_EQ(Sends(MessageType::kSync).size(), 60u);
+  EXPECT_THAT(Sends(MessageType::kFollowUp), IsEmpty());
+  EXPECT_THAT(Drops(out_), IsEmpty()) << "no stamp is missed";
+
+  port_->set_one_step(std::nullopt);
+  const Send next = OneSync();
+  EXPECT_TRUE(Parsed(next).header.flags.two_step);
+  Transmitted(next.token, Local(1));
+  EXPECT_EQ(Sends(MessageType::kFollowUp).size(), 1u);
+  EXPECT_THAT(Drops(out_), IsEmpty());
+}
+
+TEST_F(MasterPortTest, SaysThatNothingWasInsertedWhereAOneStepSyncIsStamped) {
+  BecomeMaster();
+  port_->set_one_step({{.tai = Tai(0), .at = After(now_), .correction = {}}});
+  const Send sync = OneSync();
+  Transmitted(sync.token, Local(1));
+  Transmitted(sync.token, Local(1));
+  EXPECT_THAT(Drops(out_),
+              ElementsAre(DropReason::kNotInserted, DropReason::kDuplicate));
+  EXPECT_THAT(Sends(MessageType::kFollowUp), IsEmpty());
+}
+
 TEST_F(MasterPortTest, FollowsUpSyncsWhoseStampsComeInAnyOrder) {
   BecomeMaster();
   const Send first = OneSync();

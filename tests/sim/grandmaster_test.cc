@@ -488,6 +488,88 @@ TEST(Grandmaster, ServesAPhcThatSomebodyElseDisciplines) {
   EXPECT_EQ(master.clock_class(), 248) << master.Log();
 }
 
+BoxSettings OneStepBox(uint64_t identity, Role role = Role::kGrandmaster) {
+  BoxSettings settings = MasterBox(identity, true, role);
+  settings.config.grandmaster.one_step = OneStepUse::kAuto;
+  settings.one_step = true;
+  // A system clock worth a PHC's while.
+  settings.ntp.noise_ns = 20;
+  settings.crystal.white_fm = 2;
+  return settings;
+}
+
+TEST(Grandmaster, ServesOneStepAsWellAsTwoStep) {
+  for (const GrandmasterSource source :
+       {GrandmasterSource::kSystem, GrandmasterSource::kPhc}) {
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      SCOPED_TRACE(testing::Message() << int(source) << ' ' << seed);
+      Lan lan({.seed = seed});
+      BoxSettings settings = OneStepBox(0xa);
+      settings.config.grandmaster.source = source;
+      Box master(lan, settings);
+      Box slave(lan, ClientBox(true));
+      if (source == GrandmasterSource::kPhc) master.DisciplinePhc();
+      lan.RunFor(absl::Minutes(10));
+      ExpectClean(lan);
+      EXPECT_EQ(master.clock_class(), 6) << master.Log();
+      EXPECT_EQ(master.one_step().state(), OneStepState::kOn) << master.Log();
+      EXPECT_GT(master.one_step_syncs(), 4'000u) << master.Log();
+      // Who disciplines that PHC begins with an error of microseconds.
+      const TaiTime late = lan.now() - TimeDelta::FromSeconds(300);
+      EXPECT_LT(
+          Worst(master.served(), source == GrandmasterSource::kPhc ? late : TaiTime()),
+          600);
+      EXPECT_LT(Worst(slave.samples(), late), 1'000);
+    }
+  }
+}
+
+// At any moment between two Syncs.
+TEST(Grandmaster, SendsNoWrongOneStepSyncWhenThePhcIsStepped) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Lan lan({.seed = seed});
+    Box master(lan, OneStepBox(0xa));
+    lan.RunFor(absl::Minutes(3) + absl::Milliseconds(25) * seed);
+    ASSERT_TRUE(master.one_step().on()) << master.Log();
+    const size_t before = master.served().size();
+    const uint64_t one_step = master.one_step_syncs();
+    master.StepPhc(TimeDelta::FromSeconds(-37));
+    lan.RunFor(absl::Minutes(3));
+    ExpectClean(lan);
+    EXPECT_TRUE(master.one_step().on()) << master.Log();
+    EXPECT_GT(master.one_step_syncs(), one_step + 500);
+    EXPECT_LT(master.one_step_syncs() - one_step, master.served().size() - before);
+    for (size_t i = before; i < master.served().size(); ++i) {
+      ASSERT_LT(std::fabs(master.served()[i].ns), 2'000) << i - before << master.Log();
+    }
+  }
+}
+
+// Following another, it sends no Syncs; returned, it begins with two steps.
+TEST(Auto, IsOneStepAgainAfterItHasFollowed) {
+  Lan lan({.seed = 2});
+  Box a(lan, OneStepBox(0xa, Role::kAuto));
+  Box b(lan, OneStepBox(0xb, Role::kAuto));
+  lan.RunFor(absl::Minutes(5));
+  ASSERT_NE(a.serves(), b.serves());
+  Box& first = a.serves() ? a : b;
+  Box& second = a.serves() ? b : a;
+  ASSERT_TRUE(first.one_step().on()) << first.Log();
+  first.SetFix(false);
+  lan.RunFor(absl::Minutes(20));
+  ASSERT_EQ(first.master().role_state(), RoleState::kFollowing) << first.Log();
+  EXPECT_FALSE(first.one_step().on());
+  EXPECT_TRUE(second.serves() && second.one_step().on()) << second.Log();
+  first.SetFix(true);
+  second.SetFix(false);
+  lan.RunFor(absl::Minutes(20));
+  EXPECT_TRUE(first.serves() && first.one_step().on()) << first.Log();
+  EXPECT_LT(Worst(first.served(), TaiTime()), 1'000);
+  EXPECT_LT(Worst(second.served(), TaiTime()), 1'000);
+  ExpectClean(lan);
+}
+
 constexpr int64_t kMidnight = UnixSecond(absl::CivilSecond(2028, 1, 1));
 
 struct Night {
@@ -634,6 +716,8 @@ TEST(TraceOfABox, ReplaysBitForBit) {
         BoxSettings settings = MasterBox(0xb, hardware, role);
         settings.config.grandmaster.holdover = TimeDelta::FromSeconds(20);
         settings.recorder = &recorder;
+        settings.one_step = true;
+        settings.config.grandmaster.one_step = OneStepUse::kAuto;
         Box recorded(lan, settings);
         Box better(lan, MasterBox(0xa, hardware));
         lan.RunFor(absl::Minutes(3));
@@ -644,6 +728,7 @@ TEST(TraceOfABox, ReplaysBitForBit) {
         better.Plug(false);
         lan.RunFor(absl::Minutes(4));
         EXPECT_EQ(recorded.clock_class(), 6) << recorded.Log();
+        EXPECT_EQ(recorded.one_step_syncs() > 0, hardware);
         recorded.Stop();
         recorder.End();
       }
