@@ -84,6 +84,7 @@ TEST(StatusTable, ShowsWhatAGrandmasterClaimsAndWhatThatRestsOn) {
                       .error_ns = 740,
                       .drift_ppb = 3,
                       .ntp = "abandoned",
+                      .one_step = "off",
                       .auto_state = {}};
   EXPECT_THAT(Table(report),
               AllOf(HasSubstr("own clock    class 7, accuracy 0x23, traceable\n"),
@@ -91,7 +92,13 @@ TEST(StatusTable, ShowsWhatAGrandmasterClaimsAndWhatThatRestsOn) {
                     HasSubstr("NTP daemon   abandoned\n"),
                     HasSubstr("GNSS         not watched"),
                     HasSubstr("sent         since start: Sync 12\n"),
-                    Not(HasSubstr("publishing")), Not(HasSubstr("offset  "))));
+                    Not(HasSubstr("publishing")), Not(HasSubstr("offset  ")),
+                    Not(HasSubstr("Sync  "))));
+  report.own_clock->one_step = "on";
+  EXPECT_THAT(Table(report), HasSubstr("Sync         one-step\n"));
+  report.own_clock->one_step = "settling";
+  EXPECT_THAT(Table(report),
+              HasSubstr("Sync         two-step: settling\n             The PHC is "));
   report.gnss = {.state = "lost",
                  .reason = "no-fix",
                  .device = "/dev/ttyS0",
