@@ -128,6 +128,8 @@ void SummariseGrandmaster(const Config& port, Line line) {
   line("holdover", absl::StrCat("class 7 for ", Shown("grandmaster.holdover", port),
                                 " or ", Shown("grandmaster.max_holdover_error", port),
                                 " of drift at most"));
+  if (port.grandmaster.one_step == OneStepUse::kOff) return;
+  line("Sync", "one-step where the NIC can and its PHC is on TAI; else two-step");
 }
 
 }  // namespace

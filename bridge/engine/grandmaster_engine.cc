@@ -26,6 +26,8 @@ constexpr absl::Duration kReadingPatience = absl::Seconds(4);
 // No older than this is what is known of the PHC when a one-step Sync leaves, which
 // nothing can put right afterwards. More often a line of readings would not have room.
 constexpr absl::Duration kFresh = absl::Milliseconds(62);
+// And after this, if the PHC can't be read, Syncs are two-step.
+constexpr absl::Duration kOld = absl::Seconds(2);
 // What is served goes where the system clock went: by more than this it is a step.
 constexpr TimeDelta kStep = TimeDelta::FromMicros(20);
 // A PHC that another program disciplines, and the system clock.
@@ -201,14 +203,12 @@ void GrandmasterEngine::OnOneStep(bool on, MonoTime now, Actions& out) {
 void GrandmasterEngine::OnTime(MonoTime now, Actions& out) {
   const TraceTurn turn(recorder_, now, trace::Time{}, out);
   if (stopped_) return;
-  const bool looks =
-      one_step_.on() && now - kFresh > last_reading_at_ && PortIsDue(now);
-  if (looks) {
+  if (one_step_.on() && now - kFresh > last_reading_at_ && PortIsDue(now)) {
     looks_first_ = true;
     AskForReading(now, out);
-    return;
+  } else {
+    ServePort(now, out);
   }
-  ServePort(now, out);
   if (follows()) {
     if (const auto deadline = client_->Deadline(); deadline && now >= *deadline) {
       client_->OnTime(now, out);
@@ -405,19 +405,19 @@ void GrandmasterEngine::SteerPhc(LocalTime at, MonoTime now, Actions& out) {
 // How far the PHC is from what is served; nothing while that is not settled.
 std::optional<TimeDelta> GrandmasterEngine::PhcError() const {
   if (!served_ || new_era_ || !last_reading_) return std::nullopt;
-  if (source_.is_phc())
-    return consistent_ ? std::optional<TimeDelta>(TimeDelta()) : std::nullopt;
-  if (!servo_.locked()) return std::nullopt;
+  if (source_.is_phc() ? !consistent_ : !servo_.locked()) return std::nullopt;
+  if (source_.is_phc()) return TimeDelta();
   const LocalTime at = last_reading_->local;
   return source_.phc().Shown(at).SinceEpoch() - Served(at)->SinceEpoch();
 }
 
 // One-step Syncs or two-step ones.
 void GrandmasterEngine::ChooseSteps(MonoTime now, Actions& out) {
-  const OneStep::Seen seen{.hardware = source_.hardware(),
-                           .on_tai = source_.is_phc() || disciplines(),
-                           .serves = link_up_ && !follows() && !stopped_,
-                           .error = PhcError()};
+  const OneStep::Seen seen{
+      .hardware = source_.hardware(),
+      .on_tai = source_.is_phc() || disciplines(),
+      .serves = link_up_ && !follows() && !stopped_,
+      .error = now - kOld > last_reading_at_ ? std::nullopt : PhcError()};
   if (const auto on = one_step_.Update(seen, now)) {
     if (!*on) {
       Log(phc_log_, Severity::kNotice,

@@ -31,7 +31,7 @@ enum class OneStepState : uint8_t {
 };
 struct OneStepText {
   OneStepState state;
-  const char* name;  // "not-on-tai": status.
+  const char* name;  // "phc-not-on-tai": status.
   const char* sentence;
 };
 std::span<const OneStepText> OneStepStates();

@@ -283,7 +283,9 @@ void ClientPort::LookAfterHardware(MonoTime now) {
   if (hardware_lost_) return;
   if (++seconds_ % kFollowDial == 0) FollowDial(now);
   if (seconds_ % kRemember == 0) RememberFrequency(now);
-  if (seconds_ % kLookAfterStamps != 0) return;
+  // While it is wrong, one-step Syncs leave with what we guess.
+  const bool one_step = syncs_ == SyncStamps::kOneStep;
+  if (!one_step && seconds_ % kLookAfterStamps != 0) return;
   const std::string& interface = config_.ptp.interface;
   if (HardwareStampsEnabled(interface, config_.ptp.transport, syncs_) != false) return;
   ++stamps_switched_on_again_;

@@ -293,12 +293,14 @@ def test_auto_follows_and_serves(cable):
     ("udp4", "e2e", "hybrid"), ("udp6", "e2e", "multicast"), ("udp6", "p2p", "multicast"))))
 def test_ptp4l_follows(cable, version, transport, delay, requests):
     only_refclockd("is no grandmaster of ours")
-    ours = Grandmaster(cable, transport=transport, delay=delay, utc='policy = "pin"\npin = 37').start()
+    ours = Grandmaster(cable, transport=transport, delay=delay, utc='policy = "pin"\npin = 37',
+                       grandmaster='one_step = "auto"').start()
     theirs = slave(cable, version, transport=transport, delay=delay, hybrid_e2e=int(requests == "hybrid"))
     theirs.follows()
     print(f"median {near(theirs.offsets(40))} ns")
     status = ours.status()
     assert status["state"] == "MASTER" and status["role"] == "grandmaster", status
+    assert status["own_clock"]["one_step"] == "software-stamps" and status["counters"]["sent.Follow_Up"] >= 20, status
     answered = "Pdelay_Resp" if delay == "p2p" else "Delay_Resp"
     assert status["counters"][f"sent.{answered}"] >= 20, status["counters"]
     # Nobody has told it anything but TAI-UTC.

@@ -53,7 +53,7 @@ class Grandmaster(peers.Refclockd):
 
     def __init__(self, cable, side="far", role="grandmaster", transport="l2", delay="e2e", gpsd=False, holdover=5,
                  clock=None, ptp="announce_interval = -2\nsync_interval = -3\ndelay_interval = -3\n", utc="",
-                 extra="", name="grandmaster"):
+                 grandmaster="", extra="", name="grandmaster"):
         self._cable = cable
         self._side = side
         self._name = name
@@ -63,7 +63,7 @@ class Grandmaster(peers.Refclockd):
         self.config.write_text(
             f'role = "{role}"\n[ptp]\ninterface = "{INTERFACE[side]}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
             f'timestamping = "software"\n{ptp}[utc]\n{utc}\n'
-            f'[grandmaster]\nholdover = "{holdover}s"\nmax_holdover_error = "1s"\n' +
+            f'[grandmaster]\nholdover = "{holdover}s"\nmax_holdover_error = "1s"\n{grandmaster}\n' +
             (f'[gnss]\ngpsd = "localhost:{gnss.PORT}"\n' if gpsd else "") +
             f'[status]\nsocket = "{self.status_socket}"\n{extra}')
         self.process = None
