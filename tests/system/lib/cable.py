@@ -215,7 +215,10 @@ class Cable:
             finally:
                 _libc.setns(home.fileno(), _CLONE_NEWNET)
 
+    def _namespace(self, side, kind):
+        return f"/proc/{self._holders[side].pid}/ns/{kind}"
+
     def _setns(self, side, kind, flag):
-        with open(f"/proc/{self._holders[side].pid}/ns/{kind}") as ns:
+        with open(self._namespace(side, kind)) as ns:
             if _libc.setns(ns.fileno(), flag):
                 raise HarnessError(f"setns {kind}: {os.strerror(ctypes.get_errno())}")

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from .cable import NEAR_IF
+from .cable import FAR_IF, NEAR_IF
 
 ETHERTYPE = 0x88F7
 MULTICAST = bytes.fromhex("011b19000000")
@@ -28,20 +28,20 @@ def _filter(kinds):
 class Hearer:
     """Hears every Sync and Announce that arrives, in a thread. Times are the kernel's."""
 
-    def __init__(self, cable):
+    def __init__(self, cable, side="near"):
         self.syncs = []      # When, s.
         self.announces = []  # (when, message).
         self._error = None
         self._ended = False
         program, length = _filter((SYNC, ANNOUNCE))
         code = ctypes.create_string_buffer(program)
-        with cable.near_network():
+        with cable.network(side):
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER,
                                     struct.pack("@HP", length, ctypes.addressof(code)))
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            self._socket.bind((NEAR_IF, ETHERTYPE))
+            self._socket.bind(({"near": NEAR_IF, "far": FAR_IF}[side], ETHERTYPE))
         self._socket.settimeout(0.5)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -84,6 +84,11 @@ class Hearer:
         """When that was first announced, s."""
         return next(when for when, octets in self.announces if octets[48] == clock_class)
 
+    def reigns(self, pause):
+        """[(first, last)] of each row of Announces without a longer pause, s."""
+        times = [when for when, _ in self.announces]
+        ends = [i for i in range(1, len(times)) if times[i] - times[i - 1] > pause]
+        return [(times[a], times[b - 1]) for a, b in zip([0, *ends], [*ends, len(times)])]
 
 
 def longest_gap(times):

@@ -130,10 +130,11 @@ class Slave(peers.Ptp4lSlave):
 
 
 class Trail:
-    """Which values something went through, each once: looks every 0.1 s, in a thread."""
+    """Which values something went through, each once: looks every so many s, in a thread."""
 
-    def __init__(self, look):
+    def __init__(self, look, every=0.1):
         self._look = look
+        self._every = every
         self._seen = []
         self._error = None
         self._ended = False
@@ -146,7 +147,7 @@ class Trail:
                 value = self._look()
                 if value is not None and (not self._seen or self._seen[-1] != value):
                     self._seen.append(value)
-                time.sleep(0.1)
+                time.sleep(self._every)
         except BaseException as error:
             self._error = error
 

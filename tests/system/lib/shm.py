@@ -106,6 +106,30 @@ class ShmObserver:
         return samples
 
 
+class ShmWriter:
+    """Another refclock driver's segment, for a root's NTP daemon."""
+
+    _IPC_CREAT = 0o1000
+
+    def __init__(self, unit):
+        ident = _libc.shmget(_KEY + unit, _SIZE, self._IPC_CREAT | 0o600)
+        self._at = ident if ident < 0 else _libc.shmat(ident, None, 0)
+        if self._at in (-1, ctypes.c_void_p(-1).value):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self._count = 0
+
+    def write(self, clock, receive):
+        """ns: the true time, when the system clock showed `receive`."""
+        (cs, cns), (rs, rns) = divmod(clock, 10**9), divmod(receive, 10**9)
+        self._count += 2
+        # The reader refuses what has a count that is odd, or changes meanwhile.
+        ctypes.memmove(self._at + 4, struct.pack("=i", self._count - 1), 4)
+        ctypes.memmove(self._at, _LAYOUT.pack(1, self._count - 1, cs, cns // 1000, rs, rns // 1000, 0, -30, 0, 0, cns,
+                                              rns), _SIZE)
+        ctypes.memmove(self._at + 4, struct.pack("=i", self._count), 4)
+        ctypes.memmove(self._at + 48, struct.pack("=i", 1), 4)
+
+
 class ShmWatch:
     """Sees everything that happens in a segment, in a thread, from now on. For a unit
     that nobody consumes."""

@@ -6,9 +6,11 @@ set the system clock: the guest has one of its own.
 """
 import contextlib
 import ctypes
+import json
 import os
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -51,7 +53,7 @@ def keep_in_memory():
     commands = [shutil.which(c) for c in ("env", "ip", "ipcrm", "setpriv", "sh")] + [sys.executable]
     commands += [path for path in (*peers.PEERS.glob("*/usr/*bin/*"), *peers.BIN.glob("refclock*")) if
                  path.name in ("ptp4l", "phc2sys", "phc_ctl", "chronyd", "chronyc", "ntpd", "refclockd", "refclockctl")]
-    commands += peers.BIN.glob("latency_probe")
+    commands += [*peers.BIN.glob("latency_probe"), *peers.PEERS.glob("gpsd/usr/sbin/gpsd"), shutil.which("unshare")]
     linked = subprocess.run(["ldd", *commands], env=peers.peer_env(), stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True).stdout
     files = [*commands, *re.findall(r"(/\S+) \(0x", linked), "/etc/ld.so.cache", "/etc/passwd", "/etc/group",
@@ -103,6 +105,9 @@ class Guest(Cable):
             ip link set lo up
             ip addr add 192.0.2.{host}/24 dev {interface}
             ip link set {interface} up""")
+
+    def _namespace(self, side, kind):
+        return f"/run/netns/{side}"
 
     def enter(self, side):
         return ["ip", "netns", "exec", side, "setpriv", "--pdeathsig", "KILL", "--"]
@@ -223,20 +228,31 @@ class Refclockd(peers.Refclockd):
 
 
 class Grandmaster(peers.Refclockd):
-    """refclockd at the master's end: the guest's system clock, over the far PHC."""
+    """refclockd at the master's end: the guest's system clock, over that end's PHC."""
 
     def __init__(self, guest, transport="l2", delay="e2e", mode="discipline", role="grandmaster", name="grandmaster",
-                 extra=""):
+                 side="far", ptp="", extra="", env=None):
         super().__init__(guest, transport, delay, unit=None, name=name)
+        self._side = side
+        self._env = env
         self.config.write_text(
-            f'role = "{role}"\n[ptp]\ninterface = "{FAR_IF}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
+            f'role = "{role}"\n[ptp]\ninterface = "{SIDES[side][1]}"\ntransport = "{transport}"\ndelay = "{delay}"\n'
             'timestamping = "hardware"\nannounce_interval = 0\nsync_interval = -3\ndelay_interval = -3\n'
-            f'[phc]\nmode = "{mode}"\n[utc]\nleap_file = "{guest.leap_file}"\n'
+            f'{ptp}[phc]\nmode = "{mode}"\n[utc]\nleap_file = "{guest.leap_file}"\n'
             f'[status]\nsocket = "{self.status_socket}"\n{extra}')
 
     def start(self):
-        self.process = self._cable.far(self._name, [peers.program("refclockd"), f"--config={self.config}"])
+        self.process = self._cable.start(self._side, self._name, [peers.program("refclockd"), f"--config={self.config}"],
+                                         self._env)
         return self
+
+    def status(self):
+        """Without a refclockctl, for those who ask often."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(str(self.status_socket))
+            with daemon.makefile() as said:
+                return json.load(said)
+        return None
 
     @property
     def processes(self):

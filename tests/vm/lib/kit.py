@@ -3,7 +3,7 @@ import os
 import time
 
 from system.lib.cable import wait_until
-from system.lib.kit import Skip, rows  # noqa: F401  for the tests
+from system.lib.kit import Skip, limit, rows  # noqa: F401  for the tests
 
 from . import guest as ends
 from .machine import Machine
