@@ -117,11 +117,10 @@ void MasterPort::OnDelayReq(const Header& header, std::optional<LocalTime> recei
   const std::optional<TaiTime> t4 = ToTai(*received);
   if (!t4) return drop(DropReason::kTimeUnknown);
 
-  // 11.3.2 c): the slave subtracts this correction from t4.
   Message response =
       sender_.NewMessage(MessageType::kDelayResp, header.sequence,
                          DelayResp{.receive = *t4, .requesting_port = header.source});
-  response.header.correction = header.correction - FractionOfNano(*t4);
+  response.header.correction = header.correction;
   response.header.log_interval = settings_.delay_interval;
   if (!header.flags.unicast || !from) {
     sender_.Send(response, out);
@@ -160,10 +159,14 @@ void MasterPort::Drop(DropReason reason, PortActions& out) const {
   if (!stands_back()) out.push_back(Dropped{reason});
 }
 
-// Nothing, too, for what no timestamp on the wire can hold.
+// Nothing, too, for what no timestamp on the wire can hold. In whole ns, as stamps are:
+// of a fraction in the correctionField linuxptp makes a ns more or less, and a PHC that
+// is steered shows the nearest.
 std::optional<TaiTime> MasterPort::ToTai(LocalTime stamp) const {
   const auto tai = clock_ ? clock_->Map(stamp, clock_->era()) : std::nullopt;
-  return tai && FitsTimestampField(*tai) ? tai : std::nullopt;
+  if (!tai) return std::nullopt;
+  const TaiTime rounded = RoundToNano(*tai);
+  return FitsTimestampField(rounded) ? std::optional(rounded) : std::nullopt;
 }
 
 void MasterPort::OnTime(MonoTime now, PortActions& out) {

@@ -279,8 +279,9 @@ bool FitsTimestampField(TaiTime t) {
   return t >= TaiTime() && t < TaiTime::FromSecondsAndNanos(uint64_t{1} << 48, 0);
 }
 
-TimeDelta FractionOfNano(TaiTime t) {
-  return TimeDelta::FromScaledNanos(t.SinceEpoch().scaled_nanos() & 0xffff);
+TaiTime RoundToNano(TaiTime t) {
+  const absl::int128 nanos = (t.SinceEpoch().scaled_nanos() + 0x8000) >> 16;
+  return TaiTime() + TimeDelta::FromScaledNanos(nanos << 16);
 }
 
 std::span<const uint8_t> SerializeMessage(const Message& message,

@@ -146,17 +146,17 @@ ParseResult ParseMessage(std::span<const uint8_t> octets);
 
 // Writes header and body and then the TLVs' octets verbatim; sets messageLength
 // and the 2008 controlField. The field of a timestamp has no room for a
-// fraction of a nanosecond, which is cut off: put it into the correction. Returns the
-// octets written, or an empty span when the buffer is too small, a timestamp (before
-// 1970, 2^48 s), the correction (2^47 ns) or the length (2^16) does not fit its
-// field, or header.type is not the body's.
+// fraction of a nanosecond, which is cut off. Returns the octets written, or an empty
+// span when the buffer is too small, a timestamp (before 1970, 2^48 s), the correction
+// (2^47 ns) or the length (2^16) does not fit its field, or header.type is not the
+// body's.
 std::span<const uint8_t> SerializeMessage(const Message& message,
                                           std::span<uint8_t> buffer);
 
 // Whether a timestamp's field can hold it: 1970 to 2^48 s.
 bool FitsTimestampField(TaiTime t);
-// What is cut off of it there: [0, 1) ns.
-TimeDelta FractionOfNano(TaiTime t);
+// The nearest that it can hold without a fraction.
+TaiTime RoundToNano(TaiTime t);
 
 // Enough for every message of ours without TLVs.
 inline constexpr size_t kMaxPlainMessage = 64;

@@ -39,7 +39,6 @@ bool SyncSender::OnTransmitted(TxToken token, std::optional<TaiTime> sent, MonoT
     } else {
       Message follow_up = sender.NewMessage(MessageType::kFollowUp, sync->sequence,
                                             FollowUp{.precise_origin = *sent});
-      follow_up.header.correction = FractionOfNano(*sent);
       follow_up.header.log_interval = interval_;
       sender.Send(follow_up, out);
     }

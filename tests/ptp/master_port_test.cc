@@ -362,13 +362,13 @@ TEST_F(MasterPortTest, AnnouncesWhatItIsToldFromTheNextAnnounceOn) {
 TEST_F(MasterPortTest, TellsInTheFollowUpWhenTheSyncLeft) {
   BecomeMaster();
   const Send sync = OneSync();
-  // 1234.25 ns: a timestamp holds whole nanoseconds, the rest is a correction.
-  Transmitted(sync.token, Local(1234) + TimeDelta::FromScaledNanos(0x4000));
+  // 1233.5 ns: linuxptp makes 1233 of it if the half is a correction.
+  Transmitted(sync.token, Local(1233) + TimeDelta::FromScaledNanos(0x8000));
   const auto follow_ups = Sends(MessageType::kFollowUp);
   ASSERT_EQ(follow_ups.size(), 1u);
   const Message m = Parsed(follow_ups[0]);
   EXPECT_TRUE(std::get<FollowUp>(m.body).precise_origin == Tai(1234));
-  EXPECT_TRUE(m.header.correction == TimeDelta::FromScaledNanos(0x4000));
+  EXPECT_TRUE(m.header.correction == TimeDelta());
   EXPECT_EQ(m.header.sequence, Parsed(sync).header.sequence);
   EXPECT_EQ(m.header.log_interval, LogInterval{0});
   EXPECT_EQ(m.header.flags, Flags{});
@@ -498,7 +498,7 @@ TEST_F(MasterPortTest, AnswersADelayReqWithItsReceiptIdentityAndCorrection) {
   Message request = From(kSlaveA, 4711, DelayReq{});
   request.header.correction = Nanos(500);
   request.header.minor_version = 1;
-  Hear(request, Local(9000) + TimeDelta::FromScaledNanos(0x8000), kAddressA);
+  Hear(request, Local(9000) + TimeDelta::FromScaledNanos(0x7fff), kAddressA);
   const auto answers = Sends(MessageType::kDelayResp);
   ASSERT_EQ(answers.size(), 1u);
   const Message m = Parsed(answers[0]);
@@ -508,8 +508,7 @@ TEST_F(MasterPortTest, AnswersADelayReqWithItsReceiptIdentityAndCorrection) {
   EXPECT_EQ(m.header.log_interval, LogInterval{-3});
   EXPECT_FALSE(m.header.flags.unicast);
   EXPECT_FALSE(answers[0].to.has_value());
-  // The slave subtracts it from t4: half a nanosecond later, 500 ns earlier.
-  EXPECT_TRUE(m.header.correction == Nanos(500) - TimeDelta::FromScaledNanos(0x8000));
+  EXPECT_TRUE(m.header.correction == Nanos(500));
 }
 
 TEST_F(MasterPortTest, AnswersAUnicastDelayReqToItsSenderAlone) {
