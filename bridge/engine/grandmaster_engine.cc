@@ -324,7 +324,8 @@ void GrandmasterEngine::SetClock(const CrossTimestamp<Local>& reading, MonoTime 
   if (!map) return;
   const TaiTime tai = *map->Map(reading.local, map->era());
   if (!IsSaneEpoch(UtcTime() + tai.SinceEpoch())) return LoseClock(now, out);
-  if (source_.is_phc()) {
+  // Around a leap second the system clock may be in either.
+  if (source_.is_phc() && !clock_.IsNearLeap(tai)) {
     const TimeDelta ahead = tai.SinceEpoch() - reading.system.SinceEpoch();
     consistent_ = (ahead - TimeDelta::FromSeconds(offset)).Abs() < kOtherSecond;
   }

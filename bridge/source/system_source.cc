@@ -1,5 +1,6 @@
 #include "bridge/source/system_source.h"
 
+#include <cmath>
 #include <variant>
 
 namespace bridge {
@@ -38,10 +39,14 @@ SystemSource::Reading SystemSource::OnReading(const ClockReading& reading,
     const auto ahead = [](const CrossTimestamp<Phc>& r) {
       return r.local.SinceEpoch() - r.system.SinceEpoch();
     };
-    const bool stepped = phc_ && (ahead(phc) - ahead(*phc_)).Abs() > kPhcStep;
+    Reading result;
+    result.stepped = phc_ && (ahead(phc) - ahead(*phc_)).Abs() > kPhcStep;
+    if (result.stepped) line_.Reset();
     phc_ = phc;
-    return {.stepped = stepped,
-            .local = {{AsLocal(phc.local), phc.system, phc.window}}};
+    if (!windows_.IsWide(phc.window)) {
+      result.local = {AsLocal(phc.local), phc.system, phc.window};
+    }
+    return result;
   }
   const StampCarrier::Reading read = carrier_.OnReading(reading, now);
   Reading result;
@@ -87,7 +92,16 @@ std::optional<ClockMap<Local, Tai>> SystemSource::ToTai(int offset) const {
       line->era());
 }
 
-TimeDelta SystemSource::error() const { return is_phc() ? TimeDelta() : line_.Error(); }
+// By whole seconds a PHC and the system clock differ as they should, or the engine says
+// that they do not.
+TimeDelta SystemSource::error() const {
+  const auto line = line_.Map();
+  if (!is_phc() || !line) return line_.Error();
+  const LocalTime at = *line_.last();
+  const TimeDelta ahead = at.SinceEpoch() - line->Map(at, line->era())->SinceEpoch();
+  const auto whole = TimeDelta::FromSeconds(std::llround(ahead.SecondsDouble()));
+  return line_.Error() + (ahead - whole).Abs();
+}
 
 void SystemSource::Reset() {
   carrier_.Reset();

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "bridge/estimate/system_line.h"
+#include "bridge/estimate/window_watch.h"
 #include "bridge/source/stamp_carrier.h"
 
 namespace bridge {
@@ -45,7 +46,8 @@ class SystemSource {
   // What TAI a local instant is, with this TAI-UTC in seconds. Nothing before there are
   // readings enough.
   std::optional<ClockMap<Local, Tai>> ToTai(int offset) const;
-  // How far that may be from the clock it is made from. ToTai() is there.
+  // How far that may be from the system clock, whose own error is known. ToTai() is
+  // there.
   TimeDelta error() const;
   // Standard error of its rate, ppb.
   double rate_error_ppb() const { return line_.rate_error_ppb(); }
@@ -65,6 +67,7 @@ class SystemSource {
   SystemLine line_;
   // "phc": its newest reading.
   std::optional<CrossTimestamp<Phc>> phc_;
+  WindowWatch windows_;
 };
 
 }  // namespace bridge

@@ -104,8 +104,13 @@ TEST(SystemSource, NoticesAStepOfEitherClockAndBeginsAnew) {
 TEST(SystemSource, TakesAPhcThatAnotherProgramDisciplinesAtItsWord) {
   Machine machine({.stamps = StampKind::kHardware, .serves_phc = true});
   machine.phc_step = kTai.SinceEpoch() - kPhc.SinceEpoch();
-  EXPECT_FALSE(machine.Read(2));
+  EXPECT_FALSE(machine.Read(20));
   EXPECT_EQ(machine.Error(machine.Phc()), 0);
+  // Nobody but the system clock says how good it is.
+  EXPECT_EQ(machine.source.error(), kWindow.Half());
+  machine.phc_step = machine.phc_step + TimeDelta::FromMicros(50);
+  EXPECT_FALSE(machine.Read(20));
+  EXPECT_EQ(machine.source.error(), kWindow.Half() + TimeDelta::FromMicros(50));
   machine.phc_step = machine.phc_step + TimeDelta::FromSeconds(1);
   EXPECT_TRUE(machine.Read(1));
   EXPECT_FALSE(machine.Read(1));
