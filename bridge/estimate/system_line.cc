@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace bridge {
 namespace {
 
-// A slewed clock leaves the line to one side; noise changes sides.
-constexpr size_t kOneSided = 3;
-// Times the scatter about the line that is no noise any more.
-constexpr double kFar = 2;
+// The shortest line that is looked at, each next one through twice as many readings.
+constexpr size_t kShortest = 4;
+// Standard errors by which a longer line may miss a shorter one.
+constexpr double kFar = 3;
+// Readings are not better than this.
+constexpr double kLeastNoise_ns = 5;
 constexpr double kResolution_ns = 20;
 
 }  // namespace
@@ -22,9 +25,6 @@ void SystemLine::Add(LocalTime local, UtcTime system, TimeDelta window) {
       std::min<size_t>(static_cast<size_t>(readings().end() - kept), kReadings - 1));
   readings_[count_++] = {local, system, window};
   Fit();
-  if (!HasLeft()) return;
-  KeepLast(kFewest);
-  Fit();
 }
 
 void SystemLine::Reset() {
@@ -36,9 +36,9 @@ void SystemLine::Reset() {
 std::optional<ClockMap<Local, Utc>> SystemLine::Map() const {
   if (count_ < kFewest) return std::nullopt;
   const Reading& newest = readings_[count_ - 1];
-  return ClockMap<Local, Utc>(newest.local,
-                              newest.system + TimeDelta::FromNanosDouble(offset_ns_),
-                              rate_, era_);
+  return ClockMap<Local, Utc>(
+      newest.local, newest.system + TimeDelta::FromNanosDouble(line_.offset_ns),
+      line_.rate, era_);
 }
 
 TimeDelta SystemLine::Error() const {
@@ -46,7 +46,7 @@ TimeDelta SystemLine::Error() const {
   TimeDelta windows;
   for (const Reading& reading : readings()) windows = windows + reading.window;
   const double mean = windows.NanosDouble() / static_cast<double>(count_);
-  return TimeDelta::FromNanosDouble(mean / 2 + scatter_ns_);
+  return TimeDelta::FromNanosDouble(mean / 2 + line_.scatter_ns);
 }
 
 std::optional<LocalTime> SystemLine::last() const {
@@ -61,61 +61,71 @@ void SystemLine::KeepLast(size_t count) {
   count_ = count;
 }
 
-// Least squares, about the newest reading, so that doubles hold nanoseconds.
+// The longest line that says of now what all shorter ones do, to within what is known
+// of them (Lepski's rule).
 void SystemLine::Fit() {
   if (count_ < kFewest) return;
-  const Reading& newest = readings_[count_ - 1];
-  const auto n = static_cast<double>(count_);
-  double sum_x = 0, sum_y = 0;
-  const auto x_of = [&](const Reading& r) {
-    return (r.local - newest.local).NanosDouble();
-  };
-  const auto y_of = [&](const Reading& r) {
-    return ((r.system - newest.system) - (r.local - newest.local)).NanosDouble();
-  };
-  for (const Reading& r : readings()) {
-    sum_x += x_of(r);
-    sum_y += y_of(r);
+  const double noise = Noise();
+  double low = -std::numeric_limits<double>::infinity(), high = -low;
+  for (size_t n = std::min(kShortest, count_);; n = std::min(2 * n, count_)) {
+    const Line line = Through(n, noise);
+    if (line.offset_ns < low || line.offset_ns > high) return;
+    line_ = line;
+    low = std::max(low, line.offset_ns - kFar * line.error_ns);
+    high = std::min(high, line.offset_ns + kFar * line.error_ns);
+    if (n == count_) return;
   }
-  const double mean_x = sum_x / n, mean_y = sum_y / n;
-  double xx = 0, xy = 0;
-  for (const Reading& r : readings()) {
-    xx += (x_of(r) - mean_x) * (x_of(r) - mean_x);
-    xy += (x_of(r) - mean_x) * (y_of(r) - mean_y);
-  }
-  rate_ = xy / xx;
-  offset_ns_ = mean_y - rate_ * mean_x;
+}
+
+// Since the newest reading, ns.
+double SystemLine::Passed(const Reading& r) const {
+  return (r.local - readings_[count_ - 1].local).NanosDouble();
+}
+
+// By how much the system clock has gained, ns.
+double SystemLine::Gained(const Reading& r) const {
+  return (r.system - readings_[count_ - 1].system).NanosDouble() - Passed(r);
+}
+
+// Standard deviation of a reading, from how each misses the line between its
+// neighbours, over which no slew makes a difference.
+double SystemLine::Noise() const {
   double squares = 0;
-  for (const Reading& r : readings()) squares += Residual(r) * Residual(r);
-  scatter_ns_ = std::sqrt(squares / (n - 2));
-  rate_error_ppb_ = 1e9 * std::max(scatter_ns_, kResolution_ns) / std::sqrt(xx);
-}
-
-// ns
-double SystemLine::Residual(const Reading& reading) const {
-  const Reading& newest = readings_[count_ - 1];
-  const double x = (reading.local - newest.local).NanosDouble();
-  const double y =
-      ((reading.system - newest.system) - (reading.local - newest.local)).NanosDouble();
-  return y - (offset_ns_ + rate_ * x);
-}
-
-bool SystemLine::HasLeft() const {
-  if (count_ < 2 * kFewest) return false;
-  // By how the older ones scatter about a line that the newest pull at.
-  double older = 0;
-  const size_t first = count_ - kOneSided;
-  for (size_t i = 0; i < first; ++i) {
-    older += Residual(readings_[i]) * Residual(readings_[i]);
+  for (size_t i = 2; i < count_; ++i) {
+    const Reading &a = readings_[i - 2], &b = readings_[i - 1], &c = readings_[i];
+    const double part = (Passed(b) - Passed(a)) / (Passed(c) - Passed(a));
+    const double off = Gained(b) - Gained(a) - part * (Gained(c) - Gained(a));
+    squares += off * off / (1 + part * part + (1 - part) * (1 - part));
   }
-  const double usual =
-      std::max(std::sqrt(older / static_cast<double>(first)), kResolution_ns);
-  const double side = Residual(readings_[first]);
-  return std::all_of(readings().begin() + static_cast<ptrdiff_t>(first),
-                     readings().end(), [&](const Reading& r) {
-                       const double off = Residual(r);
-                       return std::fabs(off) > kFar * usual && (off > 0) == (side > 0);
-                     });
+  return std::max(std::sqrt(squares / static_cast<double>(count_ - 2)), kLeastNoise_ns);
+}
+
+// Least squares, about the newest reading, so that doubles hold nanoseconds.
+SystemLine::Line SystemLine::Through(size_t count, double noise_ns) const {
+  const auto newest = readings().last(count);
+  const auto n = static_cast<double>(count);
+  double mean_x = 0, mean_y = 0;
+  for (const Reading& r : newest) {
+    mean_x += Passed(r) / n;
+    mean_y += Gained(r) / n;
+  }
+  double xx = 0, xy = 0;
+  for (const Reading& r : newest) {
+    xx += (Passed(r) - mean_x) * (Passed(r) - mean_x);
+    xy += (Passed(r) - mean_x) * (Gained(r) - mean_y);
+  }
+  Line line;
+  line.rate = xy / xx;
+  line.offset_ns = mean_y - line.rate * mean_x;
+  line.error_ns = noise_ns * std::sqrt(1 / n + mean_x * mean_x / xx);
+  double squares = 0;
+  for (const Reading& r : newest) {
+    const double off = Gained(r) - (line.offset_ns + line.rate * Passed(r));
+    squares += off * off;
+  }
+  line.scatter_ns = std::sqrt(squares / (n - 2));
+  line.rate_error_ppb = 1e9 * std::max(line.scatter_ns, kResolution_ns) / std::sqrt(xx);
+  return line;
 }
 
 }  // namespace bridge

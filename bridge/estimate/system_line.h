@@ -2,7 +2,7 @@
 //
 // What the system clock shows, as a straight line over a clock that nobody steers:
 // for a grandmaster, whose time is the system clock's. The NTP daemon slews that clock,
-// so the line is short, and shorter still while the clock leaves it.
+// so the line is no longer than the readings, with the noise they have, allow.
 //
 //   line.Add(local, system, window);        // a few times a second
 //   if (auto map = line.Map()) ...
@@ -21,7 +21,7 @@ namespace bridge {
 
 class SystemLine {
  public:
-  // `span`: over how long the readings of one line may stretch.
+  // `span`: over how long the readings of one line may stretch, at most.
   explicit SystemLine(TimeDelta span) : span_(span) {}
 
   // Both clocks at one instant, to within half of `window`. Readings come in order;
@@ -37,7 +37,7 @@ class SystemLine {
   // reading.
   TimeDelta Error() const;
   // Standard error of the line's rate, ppb. Map() is there.
-  double rate_error_ppb() const { return rate_error_ppb_; }
+  double rate_error_ppb() const { return line_.rate_error_ppb; }
   // The newest reading.
   std::optional<LocalTime> last() const;
 
@@ -51,23 +51,28 @@ class SystemLine {
     TimeDelta window;
   };
 
+  struct Line {
+    double offset_ns = 0;  // From what the newest reading showed, at its local time.
+    double rate = 0;       // Dimensionless.
+    double error_ns = 0;   // Standard error of offset_ns,
+    double rate_error_ppb = 0;  // and of the rate.
+    double scatter_ns = 0;      // Standard deviation of the readings about it.
+  };
+
   std::span<const Reading> readings() const { return {readings_.data(), count_}; }
   void KeepLast(size_t count);
   void Fit();
-  double Residual(const Reading& reading) const;
-  bool HasLeft() const;
+  double Noise() const;
+  Line Through(size_t count, double noise_ns) const;
+  double Passed(const Reading& reading) const;
+  double Gained(const Reading& reading) const;
 
   const TimeDelta span_;
   std::array<Reading, kReadings> readings_{};  // Oldest first.
   size_t count_ = 0;
   Era era_;
-  // Through the newest reading: at its local time the line is this far from what it
-  // showed, and this is its rate, dimensionless.
-  double offset_ns_ = 0;
-  double rate_ = 0;
-  double scatter_ns_ = 0;  // Standard deviation about the line.
-  double error_ns_ = 0;    // Of the line before Reset().
-  double rate_error_ppb_ = 0;
+  Line line_;
+  double error_ns_ = 0;  // Of the line before Reset().
 };
 
 }  // namespace bridge

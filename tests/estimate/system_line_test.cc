@@ -92,6 +92,30 @@ TEST(SystemLine, GoesWithAClockThatIsSlewedAtOnce) {
   EXPECT_NEAR(read.line.Map()->rate(), 500e-6, 0.1e-6);
 }
 
+// As an NTP daemon works off what it measures, on readings good enough to show it.
+TEST(SystemLine, IsNoLongerThanTheClockIsStraight) {
+  Read read(6);
+  for (int i = 0; i < 50; ++i) {
+    read.Run(4, i % 2 == 0 ? 250e-9 : -250e-9);
+    read.Run(12, 0);
+    if (i == 0) read.worst_ns = 0;
+  }
+  EXPECT_LT(read.worst_ns, 80);
+}
+
+TEST(SystemLine, TakesNoRateForNoiseWhereReadingsAreMissing) {
+  Read read(0);
+  for (int i = 0; i < 40; ++i) {
+    read.Run(0.25 * (1 + i % 3), 20e-6);
+    read.local = read.local + TimeDelta::FromMillis(250);
+    read.truth = read.truth + TimeDelta::FromNanos(250'000'000 + 5'000);
+  }
+  EXPECT_LT(read.worst_ns, 0.01);
+  // So that a slew is seen.
+  read.Run(1, 20.5e-6);
+  EXPECT_LT(std::fabs(read.Error()), 60);
+}
+
 TEST(SystemLine, BeginsAnEraWhenItIsReset) {
   Read read(0);
   read.Run(5, 0);

@@ -77,8 +77,8 @@ class Guest(Cable):
                                for side, names in SIDES.items()), 20, "link")
         if is_pair():
             adjust_nic(**QUIET)
-        for index in (0, 1):
-            self.phc_ctl(index, "freq", 0)
+        for clock in ("/dev/ptp0", "/dev/ptp1", "CLOCK_REALTIME"):
+            self._clock_ctl(clock, "freq", 0)
         now = time.time_ns() + truth.TAI_UTC_NS
         truth.set_phc(0, now)
         truth.set_phc(1, now + 1_000_000)
@@ -129,7 +129,10 @@ class Guest(Cable):
 
     def phc_ctl(self, index, *command):
         """linuxptp's phc_ctl on a PHC: 0 is the master's."""
-        argv = [peers.peer("linuxptp/usr/sbin/phc_ctl"), "-q", "--", f"/dev/ptp{index}", *map(str, command)]
+        self._clock_ctl(f"/dev/ptp{index}", *command)
+
+    def _clock_ctl(self, clock, *command):
+        argv = [peers.peer("linuxptp/usr/sbin/phc_ctl"), "-q", "--", clock, *map(str, command)]
         subprocess.run(argv, env=peers.peer_env(), check=True, stdout=subprocess.DEVNULL)
 
 
