@@ -76,14 +76,14 @@ def test_our_client_follows_with_its_bound_kept(guest, steps):
     assert len(errors) > 200 and rms(errors) <= 5, status
 
 
-@rows(("l2", "e2e", "3.1.1", ORIGIN), ("l2", "e2e", "4.2", CORRECTION), ("udp4", "e2e", "4.2", ORIGIN),
-      ("udp4", "e2e", "3.1.1", CORRECTION), ("udp6", "e2e", "3.1.1", ORIGIN), ("l2", "p2p", "4.2", ORIGIN))
+@rows(("l2", "e2e", "3.1.1", ORIGIN), ("udp4", "e2e", "4.2", CORRECTION), ("udp6", "e2e", "3.1.1", ORIGIN),
+      ("l2", "p2p", "4.2", ORIGIN))
 def test_one_step_syncs(guest, transport, delay, version, how):
     """As good as two-step ones, and nothing follows them."""
     only_refclockd("is no grandmaster here")
     ends.adjust_nic(onestep=how)
     slave = ends.Ptp4l(guest, transport, delay, version=version)
-    near, far, status = serve(guest, slave, transport=transport, delay=delay, extra=ONE_STEP)
+    near, far, status = serve(guest, slave, 30, transport=transport, delay=delay, extra=ONE_STEP)
     assert rms(near) <= 5 and rms(far) <= 5
     assert status["own_clock"]["one_step"] == "on", status
     wire = Wire()
@@ -102,7 +102,7 @@ def test_one_step_syncs(guest, transport, delay, version, how):
 def test_two_step_where_one_step_cannot_be(guest, how, mode, why):
     only_refclockd("is no grandmaster here")
     ends.adjust_nic(onestep=how)
-    near, _, status = serve(guest, ends.Ptp4l(guest), mode=mode, extra=ONE_STEP)
+    near, _, status = serve(guest, ends.Ptp4l(guest), 30, mode=mode, extra=ONE_STEP)
     assert status["own_clock"]["one_step"] == why, status
     assert rms(near) <= 5
     wire = Wire()
