@@ -65,10 +65,19 @@ void SystemLine::KeepLast(size_t count) {
 // of them (Lepski's rule).
 void SystemLine::Fit() {
   if (count_ < kFewest) return;
-  const double noise = Noise();
+  // About the newest reading, so that doubles hold nanoseconds.
+  const Reading& newest = readings_[count_ - 1];
+  std::array<Point, kReadings> all;
+  for (size_t i = 0; i < count_; ++i) {
+    const TimeDelta passed = readings_[i].local - newest.local;
+    all[i] = {passed.NanosDouble(),
+              ((readings_[i].system - newest.system) - passed).NanosDouble()};
+  }
+  const auto points = std::span<const Point>(all).first(count_);
+  const double noise = Noise(points);
   double low = -std::numeric_limits<double>::infinity(), high = -low;
   for (size_t n = std::min(kShortest, count_);; n = std::min(2 * n, count_)) {
-    const Line line = Through(n, noise);
+    const Line line = Through(points.last(n), noise);
     if (line.offset_ns < low || line.offset_ns > high) return;
     line_ = line;
     low = std::max(low, line.offset_ns - kFar * line.error_ns);
@@ -77,50 +86,42 @@ void SystemLine::Fit() {
   }
 }
 
-// Since the newest reading, ns.
-double SystemLine::Passed(const Reading& r) const {
-  return (r.local - readings_[count_ - 1].local).NanosDouble();
-}
-
-// By how much the system clock has gained, ns.
-double SystemLine::Gained(const Reading& r) const {
-  return (r.system - readings_[count_ - 1].system).NanosDouble() - Passed(r);
-}
-
 // Standard deviation of a reading, from how each misses the line between its
 // neighbours, over which no slew makes a difference.
-double SystemLine::Noise() const {
+double SystemLine::Noise(std::span<const Point> points) {
   double squares = 0;
-  for (size_t i = 2; i < count_; ++i) {
-    const Reading &a = readings_[i - 2], &b = readings_[i - 1], &c = readings_[i];
-    const double part = (Passed(b) - Passed(a)) / (Passed(c) - Passed(a));
-    const double off = Gained(b) - Gained(a) - part * (Gained(c) - Gained(a));
+  for (size_t i = 2; i < points.size(); ++i) {
+    const Point &a = points[i - 2], &b = points[i - 1], &c = points[i];
+    const double part = (b.x - a.x) / (c.x - a.x);
+    const double off = b.y - a.y - part * (c.y - a.y);
     squares += off * off / (1 + part * part + (1 - part) * (1 - part));
   }
-  return std::max(std::sqrt(squares / static_cast<double>(count_ - 2)), kLeastNoise_ns);
+  return std::max(std::sqrt(squares / static_cast<double>(points.size() - 2)),
+                  kLeastNoise_ns);
 }
 
-// Least squares, about the newest reading, so that doubles hold nanoseconds.
-SystemLine::Line SystemLine::Through(size_t count, double noise_ns) const {
-  const auto newest = readings().last(count);
-  const auto n = static_cast<double>(count);
+// Least squares.
+SystemLine::Line SystemLine::Through(std::span<const Point> points, double noise_ns) {
+  const auto n = static_cast<double>(points.size());
   double mean_x = 0, mean_y = 0;
-  for (const Reading& r : newest) {
-    mean_x += Passed(r) / n;
-    mean_y += Gained(r) / n;
+  for (const Point& p : points) {
+    mean_x += p.x;
+    mean_y += p.y;
   }
+  mean_x /= n;
+  mean_y /= n;
   double xx = 0, xy = 0;
-  for (const Reading& r : newest) {
-    xx += (Passed(r) - mean_x) * (Passed(r) - mean_x);
-    xy += (Passed(r) - mean_x) * (Gained(r) - mean_y);
+  for (const Point& p : points) {
+    xx += (p.x - mean_x) * (p.x - mean_x);
+    xy += (p.x - mean_x) * (p.y - mean_y);
   }
   Line line;
   line.rate = xy / xx;
   line.offset_ns = mean_y - line.rate * mean_x;
   line.error_ns = noise_ns * std::sqrt(1 / n + mean_x * mean_x / xx);
   double squares = 0;
-  for (const Reading& r : newest) {
-    const double off = Gained(r) - (line.offset_ns + line.rate * Passed(r));
+  for (const Point& p : points) {
+    const double off = p.y - (line.offset_ns + line.rate * p.x);
     squares += off * off;
   }
   line.scatter_ns = std::sqrt(squares / (n - 2));

@@ -51,6 +51,11 @@ class SystemLine {
     TimeDelta window;
   };
 
+  // ns since the newest reading, and by how much the system clock has gained since.
+  struct Point {
+    double x;
+    double y;
+  };
   struct Line {
     double offset_ns = 0;  // From what the newest reading showed, at its local time.
     double rate = 0;       // Dimensionless.
@@ -62,10 +67,8 @@ class SystemLine {
   std::span<const Reading> readings() const { return {readings_.data(), count_}; }
   void KeepLast(size_t count);
   void Fit();
-  double Noise() const;
-  Line Through(size_t count, double noise_ns) const;
-  double Passed(const Reading& reading) const;
-  double Gained(const Reading& reading) const;
+  static double Noise(std::span<const Point> points);
+  static Line Through(std::span<const Point> points, double noise_ns);
 
   const TimeDelta span_;
   std::array<Reading, kReadings> readings_{};  // Oldest first.
