@@ -85,7 +85,8 @@ def test_hands_over_and_takes_back_without_a_step(guest, other):
     ends.adjust_nic(drift=(5_000, -10_000))
     ours = Ours(guest)
     OTHERS[other](guest)
-    wait_until(lambda: (ours.clock("clock_class"), ours.state()) == (6, "serving"), 300, "it is proven and better", every=1)
+    wait_until(lambda: (ours.clock("clock_class"), ours.state()) == (6, "serving"), 300, "it is proven and better",
+               every=1)
     time.sleep(10)  # Until the other has given way.
     hearers = [Hearer(guest, side) for side in ("far", "near")]
     with Recorder(units=(HEARD,), every=0.05) as record:
