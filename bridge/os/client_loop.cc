@@ -19,6 +19,10 @@ namespace {
 
 // It changes twice a year.
 constexpr absl::Duration kLookAtLeapFile = absl::Seconds(8);
+// Each descriptor costs something at each wake-up, and those of links and of people who
+// ask can wait: they are left out of short waits, unless that was so for long.
+constexpr absl::Duration kShortWait = absl::Milliseconds(150);
+constexpr absl::Duration kLookAtAll = absl::Milliseconds(250);
 
 absl::Status CheckLeapFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();
@@ -141,18 +145,20 @@ void ClientLoop::Turn() {
 }
 
 void ClientLoop::Poll(MonoTime now) {
-  polled_.clear();
-  for (auto& port : ports_) port->AppendPollFds(polled_);
-  if (gpsd_) gpsd_->AppendPollFds(polled_);
-  status_fds_ = polled_.size();
-  if (status_) status_->AppendPollFds(polled_);
-
   // What is done once a second waits for company: waking up costs more than it.
   MonoTime wake = next_second_ + absl::Milliseconds(300);
   for (const auto& port : ports_) {
     if (const auto deadline = port->Deadline()) wake = std::min(wake, *deadline);
   }
   if (gpsd_ && gpsd_->Deadline()) wake = std::min(wake, *gpsd_->Deadline());
+  const bool all = wake > now + kShortWait || now >= next_look_at_all_;
+  if (all) next_look_at_all_ = now + kLookAtAll;
+  polled_.clear();
+  for (auto& port : ports_) port->AppendPollFds(polled_, all);
+  if (gpsd_) gpsd_->AppendPollFds(polled_);
+  status_fds_ = polled_.size();
+  if (status_ && (all || status_->clients() > 0)) status_->AppendPollFds(polled_);
+
   // Up to a millisecond late, never early.
   const int64_t wait_ms =
       (std::max<int64_t>((wake - now).Nanos(), 0) + 999'999) / 1'000'000;

@@ -59,6 +59,7 @@ class ClientLoop {
   std::vector<pollfd> polled_;
   std::string gpsd_trouble_;  // As it was told last.
   size_t status_fds_ = 0;     // From here on, those of the status socket.
+  MonoTime next_look_at_all_;  // At the latest: at descriptors that can wait.
   MonoTime next_second_;
   MonoTime next_leap_look_;
   std::optional<absl::Duration> suspended_for_;

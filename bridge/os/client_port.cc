@@ -84,6 +84,7 @@ absl::Status ClientPort::OpenMeter() {
   std::vector<pollfd> sockets;
   transport_->AppendPollFds(sockets);
   for (const pollfd& socket : sockets) meter->Own(socket.fd);
+  meter->Own(transport_->events());
   // Loading takes a while; no hook has seen what came meanwhile.
   while (true) {
     const auto frame = transport_->Receive(buffer_);
@@ -150,12 +151,12 @@ void ClientPort::RememberFrequency(MonoTime now) {
 
 // ---- A turn.
 
-void ClientPort::AppendPollFds(std::vector<pollfd>& polled) {
+void ClientPort::AppendPollFds(std::vector<pollfd>& polled, bool all) {
   transport_fds_.first = polled.size();
   if (transport_) transport_->AppendPollFds(polled);
   transport_fds_.count = polled.size() - transport_fds_.first;
   link_fds_.first = polled.size();
-  if (link_.fd() >= 0) polled.push_back({link_.fd(), POLLIN, 0});
+  if (all && link_.fd() >= 0) polled.push_back({link_.fd(), POLLIN, 0});
   link_fds_.count = polled.size() - link_fds_.first;
 }
 

@@ -30,7 +30,7 @@ class ClientPort final : public Port {
   ~ClientPort() override;
 
   void Start(MonoTime now) override;
-  void AppendPollFds(std::vector<pollfd>& polled) override;
+  void AppendPollFds(std::vector<pollfd>& polled, bool all) override;
   void OnPolled(const std::vector<pollfd>& polled, MonoTime now) override;
   void AfterTurn(MonoTime now) override;
   void OncePerSecond(const std::optional<KernelClock>& kernel, MonoTime now) override;

@@ -88,7 +88,7 @@ std::optional<MonoTime> CompanionPort::Deadline() {
   return Earlier(Port::Deadline(), answered_by_);
 }
 
-void CompanionPort::AppendPollFds(std::vector<pollfd>& polled) {
+void CompanionPort::AppendPollFds(std::vector<pollfd>& polled, bool) {
   polled_at_.reset();
   if (!client_.open() || answered_by_) return;
   polled_at_ = polled.size();

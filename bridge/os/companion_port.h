@@ -26,7 +26,7 @@ class CompanionPort final : public Port {
   ~CompanionPort() override { Finish(); }
 
   void Start(MonoTime now) override;
-  void AppendPollFds(std::vector<pollfd>& polled) override;
+  void AppendPollFds(std::vector<pollfd>& polled, bool all) override;
   void OnPolled(const std::vector<pollfd>& polled, MonoTime now) override;
   void AfterTurn(MonoTime now) override;
   std::optional<MonoTime> Deadline() override;

@@ -78,7 +78,7 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> L2Transport::Open(
 
 void L2Transport::AppendPollFds(std::vector<pollfd>& out) const {
   out.push_back({socket_.get(), POLLIN, 0});
-  out.push_back({writer_.events(), POLLPRI, 0});
+  writer_.AppendPollFds(out);
 }
 
 absl::StatusOr<std::optional<RxFrame>> L2Transport::Receive(std::span<uint8_t> buffer) {

@@ -16,6 +16,7 @@ class L2Transport final : public PtpTransport {
   static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
 
   void AppendPollFds(std::vector<pollfd>& out) const override;
+  int events() const override { return writer_.events(); }
   absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) override;
   absl::Status Send(const ptp::Send& message) override;
   absl::Status Flush() override { return writer_.Flush(counters_); }

@@ -8,10 +8,12 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "bridge/os/file_descriptor.h"
@@ -49,8 +51,12 @@ class MessageWriter {
   // the first error.
   absl::Status Flush(PtpTransport::Counters& counters);
 
-  // POLLPRI: ReadTransmitted has something to read.
   int events() const { return events_.get(); }
+  // POLLPRI: ReadTransmitted has something to read. Mostly it was read right after the
+  // send, and nothing is waited for.
+  void AppendPollFds(std::vector<pollfd>& out) const {
+    if (pending_.waiting()) out.push_back({events_.get(), POLLPRI, 0});
+  }
   std::optional<TxStamp> ReadTransmitted(PtpTransport::Counters& counters);
 
  private:

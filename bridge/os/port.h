@@ -50,7 +50,8 @@ class Port {
 
   // A turn: AppendPollFds, poll(2), OnPolled with what became of them, then, for
   // every port, AfterTurn.
-  virtual void AppendPollFds(std::vector<pollfd>& polled) = 0;
+  // `all`: also those that can wait for some tenths of a second.
+  virtual void AppendPollFds(std::vector<pollfd>& polled, bool all) = 0;
   virtual void OnPolled(const std::vector<pollfd>& polled, MonoTime now) = 0;
   virtual void AfterTurn(MonoTime now);
   virtual std::optional<MonoTime> Deadline();

@@ -152,16 +152,19 @@ void PendingStamps::Expect(const ptp::Send& message, MonoTime now,
            .state = IsOneStepSync(message) ? State::kUnexpected : State::kWaiting};
   std::copy_n(message.octets.begin() + kSourceOffset, entry.source_sequence.size(),
               entry.source_sequence.begin());
+  ++waiting_;
   next_ = (next_ + 1) % entries_.size();
 }
 
 void PendingStamps::TakeBack() {
   next_ = (next_ + entries_.size() - 1) % entries_.size();
   entries_[next_].state = State::kNone;
+  --waiting_;
 }
 
 void PendingStamps::GiveUp(Entry& entry, PtpTransport::Counters& counters) {
   entry.state = State::kGivenUp;
+  --waiting_;
   ++counters.tx_stamps_missing;
 }
 
@@ -218,6 +221,7 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
   } else if (std::exchange(entry->state, State::kStamped) == State::kStamped) {
     ++counters.tx_stamps_duplicate;
   } else {
+    --waiting_;
     return TxStamp{entry->token, *stamp};
   }
   return std::nullopt;

@@ -91,6 +91,8 @@ class PendingStamps {
   void Expect(const ptp::Send& message, MonoTime now, PtpTransport::Counters& counters);
   // The message just expected was not sent after all.
   void TakeBack();
+  // Whether a stamp is still to come.
+  bool waiting() const { return waiting_ > 0; }
   // Reads the error queue of `fd` up to the next stamp of an event message.
   std::optional<TxStamp> Read(int fd, MonoTime now, PtpTransport::Counters& counters);
 
@@ -120,6 +122,7 @@ class PendingStamps {
   MessageReader reader_;
   std::array<Entry, kCapacity> entries_{};
   size_t next_ = 0;
+  size_t waiting_ = 0;     // Entries of that state.
   MonoTime next_give_up_;  // At the earliest.
 };
 

@@ -92,8 +92,10 @@ class PtpTransport {
   static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
   virtual ~PtpTransport() = default;
 
-  // POLLIN | POLLPRI; POLLERR comes unasked.
+  // POLLIN; POLLPRI while a transmit timestamp is still to come. POLLERR comes unasked.
   virtual void AppendPollFds(std::vector<pollfd>& out) const = 0;
+  // The socket that event messages are sent on.
+  virtual int events() const = 0;
 
   // The next message of this turn, or nothing when it has no more: each socket is read
   // once, so that a flood on one starves neither the other nor who waits. Call until

@@ -192,7 +192,7 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> UdpTransport::Open(
 void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
   for (const FileDescriptor& socket : sockets_)
     out.push_back({socket.get(), POLLIN, 0});
-  out.push_back({writer_.events(), POLLPRI, 0});
+  writer_.AppendPollFds(out);
 }
 
 absl::StatusOr<std::optional<RxFrame>> UdpTransport::Receive(
