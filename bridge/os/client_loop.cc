@@ -19,10 +19,10 @@ namespace {
 
 // It changes twice a year.
 constexpr absl::Duration kLookAtLeapFile = absl::Seconds(8);
-// Each descriptor costs something at each wake-up, and those of links and of people who
-// ask can wait: they are left out of short waits, unless that was so for long.
-constexpr absl::Duration kShortWait = absl::Milliseconds(150);
-constexpr absl::Duration kLookAtAll = absl::Milliseconds(250);
+// Each descriptor costs something at each wake-up, each wake-up costs more, and some
+// need not wake us: they are left out of short waits, unless that was so for long.
+constexpr absl::Duration kShortWait = absl::Milliseconds(250);
+constexpr absl::Duration kLookAtAll = absl::Milliseconds(500);
 
 absl::Status CheckLeapFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();

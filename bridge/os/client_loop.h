@@ -57,8 +57,8 @@ class ClientLoop {
   std::unique_ptr<GpsdClient> gpsd_;  // Null: no gnss.gpsd.
 
   std::vector<pollfd> polled_;
-  std::string gpsd_trouble_;  // As it was told last.
-  size_t status_fds_ = 0;     // From here on, those of the status socket.
+  std::string gpsd_trouble_;   // As it was told last.
+  size_t status_fds_ = 0;      // From here on, those of the status socket.
   MonoTime next_look_at_all_;  // At the latest: at descriptors that can wait.
   MonoTime next_second_;
   MonoTime next_leap_look_;

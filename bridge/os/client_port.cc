@@ -28,7 +28,8 @@ PtpTransport::Options TransportOptions(const Config& config) {
           .interface = config.ptp.interface,
           .stamps = config.ptp.timestamping == Timestamping::kHardware
                         ? StampKind::kHardware
-                        : StampKind::kSoftware};
+                        : StampKind::kSoftware,
+          .patient = config.role == Role::kClient};
 }
 
 }  // namespace
@@ -153,7 +154,7 @@ void ClientPort::RememberFrequency(MonoTime now) {
 
 void ClientPort::AppendPollFds(std::vector<pollfd>& polled, bool all) {
   transport_fds_.first = polled.size();
-  if (transport_) transport_->AppendPollFds(polled);
+  if (transport_) transport_->AppendPollFds(polled, all);
   transport_fds_.count = polled.size() - transport_fds_.first;
   link_fds_.first = polled.size();
   if (all && link_.fd() >= 0) polled.push_back({link_.fd(), POLLIN, 0});

@@ -17,6 +17,8 @@ namespace {
 // ptp4l answers within a tenth of that. Several answers, each of which would wake us,
 // are read at once then.
 constexpr absl::Duration kAnswering = absl::Milliseconds(1);
+// Who has spoken unasked (pushed something) is listened to for so long.
+constexpr absl::Duration kAttentive = absl::Seconds(2);
 // That the sockets' files are the same ones still, while ptp4l answers.
 constexpr absl::Duration kLookAtFiles = absl::Seconds(8);
 
@@ -88,9 +90,10 @@ std::optional<MonoTime> CompanionPort::Deadline() {
   return Earlier(Port::Deadline(), answered_by_);
 }
 
-void CompanionPort::AppendPollFds(std::vector<pollfd>& polled, bool) {
+void CompanionPort::AppendPollFds(std::vector<pollfd>& polled, bool all) {
   polled_at_.reset();
   if (!client_.open() || answered_by_) return;
+  if (!all && !attentive_ && engine_->answered()) return;
   polled_at_ = polled.size();
   polled.push_back({client_.fd(), POLLIN, 0});
 }
@@ -98,6 +101,8 @@ void CompanionPort::AppendPollFds(std::vector<pollfd>& polled, bool) {
 void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
   const bool waited = answered_by_ && now >= *answered_by_;
   const bool ready = polled_at_ && polled[*polled_at_].revents != 0;
+  if (ready) attentive_until_ = now + kAttentive;
+  attentive_ = now < attentive_until_;
   if (!waited && !ready) return;
   if (phc_ == nullptr) {
     engine_->OnPair(ReadPair(), now, actions_);

@@ -50,8 +50,10 @@ class CompanionPort final : public Port {
   std::optional<size_t> polled_at_;  // Where its descriptor stands among those polled.
   int asked_ = 0;                    // Questions that no answer was read to.
   std::optional<MonoTime> answered_by_;  // By then; nobody listens before.
-  MonoTime next_look_;                   // At the files of both sockets.
-  std::string last_refusal_;             // Why there is no socket, as the log has it.
+  MonoTime attentive_until_;             // To what comes unasked.
+  bool attentive_ = true;
+  MonoTime next_look_;        // At the files of both sockets.
+  std::string last_refusal_;  // Why there is no socket, as the log has it.
   UseClock clock_;
   std::unique_ptr<PhcDevice> phc_;  // Null: software stamps, or it can't be opened.
   std::optional<SetPhcFrequency> dialled_;  // As the engine was told.

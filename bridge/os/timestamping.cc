@@ -148,23 +148,26 @@ void PendingStamps::Expect(const ptp::Send& message, MonoTime now,
   entry = {.first_octet = message.octets[0],
            .source_sequence = {},
            .token = message.token,
-           .sent = now,
-           .state = IsOneStepSync(message) ? State::kUnexpected : State::kWaiting};
+           .sent = now};
   std::copy_n(message.octets.begin() + kSourceOffset, entry.source_sequence.size(),
               entry.source_sequence.begin());
-  ++waiting_;
+  Enter(entry, IsOneStepSync(message) ? State::kUnexpected : State::kWaiting);
   next_ = (next_ + 1) % entries_.size();
 }
 
 void PendingStamps::TakeBack() {
   next_ = (next_ + entries_.size() - 1) % entries_.size();
-  entries_[next_].state = State::kNone;
-  --waiting_;
+  Enter(entries_[next_], State::kNone);
+}
+
+PendingStamps::State PendingStamps::Enter(Entry& entry, State state) {
+  if (entry.state == State::kWaiting) --waiting_;
+  if (state == State::kWaiting) ++waiting_;
+  return std::exchange(entry.state, state);
 }
 
 void PendingStamps::GiveUp(Entry& entry, PtpTransport::Counters& counters) {
-  entry.state = State::kGivenUp;
-  --waiting_;
+  Enter(entry, State::kGivenUp);
   ++counters.tx_stamps_missing;
 }
 
@@ -218,10 +221,9 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
     ++counters.tx_stamps_empty;
   } else if (entry->state == State::kGivenUp) {
     ++counters.tx_stamps_late;
-  } else if (std::exchange(entry->state, State::kStamped) == State::kStamped) {
+  } else if (Enter(*entry, State::kStamped) == State::kStamped) {
     ++counters.tx_stamps_duplicate;
   } else {
-    --waiting_;
     return TxStamp{entry->token, *stamp};
   }
   return std::nullopt;

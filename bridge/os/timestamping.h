@@ -115,6 +115,7 @@ class PendingStamps {
 
   static bool Contains(std::span<const uint8_t> looped, const Entry& entry);
   Entry* Find(std::span<const uint8_t> looped);
+  State Enter(Entry& entry, State state);  // Returns the state it was in.
   void GiveUp(Entry& entry, PtpTransport::Counters& counters);
   void GiveUpOld(MonoTime now, PtpTransport::Counters& counters);
 

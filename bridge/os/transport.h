@@ -67,6 +67,8 @@ class PtpTransport {
     Transport kind = Transport::kL2;
     std::string interface;
     StampKind stamps = StampKind::kSoftware;
+    // Answers to our Delay_Req may be left waiting (AppendPollFds). Over L2 only.
+    bool patient = false;
   };
   struct Counters {
     uint64_t received = 0;
@@ -93,7 +95,8 @@ class PtpTransport {
   virtual ~PtpTransport() = default;
 
   // POLLIN; POLLPRI while a transmit timestamp is still to come. POLLERR comes unasked.
-  virtual void AppendPollFds(std::vector<pollfd>& out) const = 0;
+  // Without `all`, what is patient is left out: Receive reads it with the next others.
+  virtual void AppendPollFds(std::vector<pollfd>& out, bool all = true) const = 0;
   // The socket that event messages are sent on.
   virtual int events() const = 0;
 

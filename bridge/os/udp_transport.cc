@@ -189,7 +189,7 @@ absl::StatusOr<std::unique_ptr<PtpTransport>> UdpTransport::Open(
                        std::move(general), std::move(sending)));
 }
 
-void UdpTransport::AppendPollFds(std::vector<pollfd>& out) const {
+void UdpTransport::AppendPollFds(std::vector<pollfd>& out, bool) const {
   for (const FileDescriptor& socket : sockets_)
     out.push_back({socket.get(), POLLIN, 0});
   writer_.AppendPollFds(out);

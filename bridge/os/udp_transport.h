@@ -18,7 +18,7 @@ class UdpTransport final : public PtpTransport {
  public:
   static absl::StatusOr<std::unique_ptr<PtpTransport>> Open(const Options& options);
 
-  void AppendPollFds(std::vector<pollfd>& out) const override;
+  void AppendPollFds(std::vector<pollfd>& out, bool all) const override;
   int events() const override { return writer_.events(); }
   absl::StatusOr<std::optional<RxFrame>> Receive(std::span<uint8_t> buffer) override;
   absl::Status Send(const ptp::Send& message) override;

@@ -131,6 +131,7 @@ TEST_F(PendingStampsTest, AOneStepSyncLacksNoStampAndHandsOnTheOneItShouldNotHav
   ASSERT_TRUE(IsOneStepSync(quiet));
   Expect(quiet);
   Expect(stamped);
+  EXPECT_FALSE(pending_.waiting());
   const auto stamp = Loop(stamped);
   ASSERT_TRUE(stamp);
   EXPECT_EQ(stamp->token, stamped.token);
@@ -150,6 +151,19 @@ TEST(OneStepSync, IsASyncWithoutTheTwoStepFlag) {
   send.octets[6] = 0;
   send.type = MessageType::kDelayReq;
   EXPECT_FALSE(IsOneStepSync(send));
+}
+
+TEST_F(PendingStampsTest, WaitsUntilEveryStampHasComeOrIsGivenUp) {
+  EXPECT_FALSE(pending_.waiting());
+  Expect(MakeSend(MessageType::kDelayReq, 6));
+  Expect(MakeSend(MessageType::kDelayReq, 7));
+  ASSERT_TRUE(Loop(MakeSend(MessageType::kDelayReq, 7)));
+  EXPECT_TRUE(pending_.waiting()) << "for the other";
+  now_ = now_ + PendingStamps::kPatience + absl::Nanoseconds(1);
+  Expect(MakeSend(MessageType::kDelayReq, 8));
+  EXPECT_EQ(counters_.tx_stamps_missing, 1u);
+  pending_.TakeBack();
+  EXPECT_FALSE(pending_.waiting());
 }
 
 TEST_F(PendingStampsTest, ASecondStampOfAMessageIsADuplicate) {

@@ -179,6 +179,10 @@ TEST_P(TransportTest, PollReportsAWaitingTransmitStamp) {
   EXPECT_TRUE(std::any_of(fds.begin(), fds.end(), reported));
   ASSERT_TRUE(TransmittedOf(*near_));
   EXPECT_EQ(poll(fds.data(), fds.size(), 0), 0) << "consumed, no busy loop";
+  fds.clear();
+  near_->AppendPollFds(fds);
+  const auto for_stamps = [](const pollfd& fd) { return (fd.events & POLLPRI) != 0; };
+  EXPECT_TRUE(std::none_of(fds.begin(), fds.end(), for_stamps)) << "none is to come";
 }
 
 TEST_P(TransportTest, OwnMessagesAreNotHeard) {
@@ -500,6 +504,61 @@ TEST_F(L2TransportTest, HearsBothEndsOfACableInOneNamespaceApart) {
   ASSERT_TRUE((*near)->Send(MakeSend(MessageType::kDelayReq, 1)).ok());
   EXPECT_EQ(ReceiveAll(**far, 1).size(), 1u);
   EXPECT_TRUE(Silent(**near));
+}
+
+// Whether poll(2) of those that AppendPollFds gives says that there is something.
+bool Polled(const PtpTransport& transport, bool all, int milliseconds) {
+  std::vector<pollfd> fds;
+  transport.AppendPollFds(fds, all);
+  return poll(fds.data(), fds.size(), milliseconds) > 0;
+}
+
+// The types of the messages of one turn.
+std::vector<MessageType> TypesOfTurn(PtpTransport& transport) {
+  std::vector<MessageType> types;
+  std::array<uint8_t, PtpTransport::kBufferSize> buffer;
+  for (auto frame = transport.Receive(buffer); frame.ok() && *frame;
+       frame = transport.Receive(buffer)) {
+    types.push_back(static_cast<MessageType>((*frame)->octets[0] & 0x0f));
+  }
+  return types;
+}
+
+TEST_F(L2TransportTest, WhereItIsPatientADelayRespWakesNobodyAndIsReadFirst) {
+  ASSERT_NO_FATAL_FAILURE(MakeCable());
+  auto near = PtpTransport::Open(
+      {.kind = Transport::kL2, .interface = "veth0", .patient = true});
+  auto far = PtpTransport::Open({.kind = Transport::kL2, .interface = "veth1"});
+  ASSERT_TRUE(near.ok() && far.ok());
+  ASSERT_TRUE(SendNow(**far, MakeSend(MessageType::kDelayResp, 1)).ok());
+  ASSERT_TRUE(Polled(**near, true, 500)) << "it is there";
+  EXPECT_FALSE(Polled(**near, false, 0));
+
+  ASSERT_TRUE(SendNow(**far, MakeSend(MessageType::kFollowUp, 2)).ok());
+  ASSERT_TRUE(Polled(**near, false, 500));
+  EXPECT_EQ(TypesOfTurn(**near),
+            (std::vector{MessageType::kDelayResp, MessageType::kFollowUp}));
+  EXPECT_FALSE(Polled(**near, true, 0)) << "each came once";
+}
+
+TEST_F(L2TransportTest, WhereItIsPatientManyDelayRespAreReadAsTheyCome) {
+  ASSERT_NO_FATAL_FAILURE(MakeCable());
+  auto near = PtpTransport::Open(
+      {.kind = Transport::kL2, .interface = "veth0", .patient = true});
+  auto far = PtpTransport::Open({.kind = Transport::kL2, .interface = "veth1"});
+  ASSERT_TRUE(near.ok() && far.ok());
+  constexpr size_t kMany = PtpTransport::kBatch + 2;  // Of other slaves.
+  for (uint16_t i = 0; i < kMany; ++i) {
+    ASSERT_TRUE(SendNow(**far, MakeSend(MessageType::kDelayResp, i)).ok());
+  }
+  ASSERT_TRUE(Polled(**near, true, 500));
+  ASSERT_EQ(TypesOfTurn(**near).size(), PtpTransport::kBatch);
+  EXPECT_TRUE(Polled(**near, false, 0)) << "the others do not wait";
+  EXPECT_EQ(TypesOfTurn(**near).size(), kMany - PtpTransport::kBatch);
+
+  ASSERT_TRUE(SendNow(**far, MakeSend(MessageType::kDelayResp, kMany)).ok());
+  ASSERT_TRUE(Polled(**near, true, 500));
+  EXPECT_FALSE(Polled(**near, false, 0)) << "patient again";
 }
 
 TEST_F(L2TransportTest, FramesToAnotherHostAreIgnored) {
