@@ -14,13 +14,15 @@
 namespace bridge::os {
 namespace {
 
-// ptp4l answers within a tenth of that. Several answers, each of which would wake us,
-// are read at once then.
+// ptp4l answers within a tenth of that. Sleeping until then costs less than being woken
+// by each answer.
 constexpr absl::Duration kAnswering = absl::Milliseconds(1);
-// Who has spoken unasked (pushed something) is listened to for so long.
-constexpr absl::Duration kAttentive = absl::Seconds(2);
+// Otherwise nobody listens but now and then, while nothing is said unasked (pushed):
+// after that, for so long, and at first.
+constexpr absl::Duration kAttentive = absl::Seconds(5);
+constexpr absl::Duration kAttentiveAtFirst = absl::Seconds(15);
 // That the sockets' files are the same ones still, while ptp4l answers.
-constexpr absl::Duration kLookAtFiles = absl::Seconds(8);
+constexpr absl::Duration kLookAtFiles = absl::Seconds(30);
 
 // Who asks. ptp4l keeps a subscription for each identity, so it has to be nobody
 // else's: "refc", and what no other process starts with.
@@ -101,7 +103,6 @@ void CompanionPort::AppendPollFds(std::vector<pollfd>& polled, bool all) {
 void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
   const bool waited = answered_by_ && now >= *answered_by_;
   const bool ready = polled_at_ && polled[*polled_at_].revents != 0;
-  if (ready) attentive_until_ = now + kAttentive;
   attentive_ = now < attentive_until_;
   if (!waited && !ready) return;
   if (phc_ == nullptr) {
@@ -112,8 +113,10 @@ void CompanionPort::OnPolled(const std::vector<pollfd>& polled, MonoTime now) {
   // second costs as much as poll(2).
   int expected = waited ? std::exchange(asked_, 0) : 1;
   if (waited) answered_by_.reset();
-  while (expected-- > 0 && ReadAnswer(now)) {
-  }
+  while (expected > 0 && ReadAnswer(now)) --expected;
+  // More will be pushed, or is late.
+  if (ready || expected > 0) attentive_until_ = now + kAttentive;
+  attentive_ = now < attentive_until_;
 }
 
 // False when there is none.
@@ -127,12 +130,7 @@ bool CompanionPort::ReadAnswer(MonoTime now) {
 
 void CompanionPort::AfterTurn(MonoTime now) {
   Port::AfterTurn(now);
-  if (answered_by_) return;
-  if (asked_ > 1) {
-    answered_by_ = now + kAnswering;
-  } else {
-    asked_ = 0;
-  }
+  if (!answered_by_ && asked_ > 0) answered_by_ = now + kAnswering;
 }
 
 void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
@@ -162,6 +160,7 @@ void CompanionPort::LookAfterSocket(MonoTime now) {
   }
   last_refusal_.clear();
   ++sockets_opened_;
+  attentive_until_ = now + kAttentiveAtFirst;
   log_.Write({Severity::kNotice, absl::StrCat("asking ptp4l at ", client_.server())});
   engine_->OnManagementSocket(client_.kind(), now, actions_);
   CarryOut(now);
