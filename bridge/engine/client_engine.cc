@@ -314,7 +314,7 @@ std::optional<MonoTime> ClientEngine::Deadline() const {
   if (publishing_ && source_->last_good_sync()) {
     const MonoTime stale = *source_->last_good_sync() +
                            SyncAgeLimit(source_->sync_interval()) +
-                           absl::Nanoseconds(1);
+                           TimeDelta::FromNanos(1);
     deadline = deadline ? std::min(*deadline, stale) : stale;
   }
   if (publishing_ && silence_at_) {

@@ -87,10 +87,13 @@ void MessageReader::MakeReady(size_t at) {
   header.msg_controllen = slot.control.size();
 }
 
-bool MessageReader::Next(int fd, int flags) {
+bool MessageReader::Next(int fd, int flags, size_t most) {
   if (++at_ < count_) return true;
-  // The others are as they were.
-  for (size_t i = 0; i < count_; ++i) MakeReady(i);
+  // The kernel has written these lengths, and only of those that it has read.
+  for (size_t i = 0; i < count_; ++i) {
+    messages_[i].msg_hdr.msg_namelen = sizeof slots_[i].name;
+    messages_[i].msg_hdr.msg_controllen = slots_[i].control.size();
+  }
   at_ = 0;
   if (std::exchange(count_, 0) > 0) {
     errno = EAGAIN;
@@ -98,7 +101,8 @@ bool MessageReader::Next(int fd, int flags) {
   }
   int read;
   do {
-    read = recvmmsg(fd, messages_.data(), kBatch, flags | MSG_DONTWAIT, nullptr);
+    read = recvmmsg(fd, messages_.data(), static_cast<unsigned>(std::min(most, kBatch)),
+                    flags | MSG_DONTWAIT, nullptr);
   } while (read < 0 && errno == EINTR);
   if (read <= 0) return false;
   count_ = static_cast<size_t>(read);
@@ -231,7 +235,7 @@ std::optional<TxStamp> PendingStamps::OnLooped(std::span<const uint8_t> looped,
 
 std::optional<TxStamp> PendingStamps::Read(int fd, MonoTime now,
                                            PtpTransport::Counters& counters) {
-  while (reader_.Next(fd, MSG_ERRQUEUE)) {
+  while (reader_.Next(fd, MSG_ERRQUEUE, std::max<size_t>(waiting_, 1))) {
     if (const auto sent =
             OnLooped(reader_.octets(), reader_.Stamp(kind_), now, counters)) {
       return sent;

@@ -42,8 +42,9 @@ class MessageReader {
 
   // The next message, without waiting; false with errno set when there is none. Says
   // EAGAIN without asking the kernel once after all that was read was handed out:
-  // whoever reads until then has nothing left in hand, and has not read for ever.
-  bool Next(int fd, int flags = 0);
+  // whoever reads until then has nothing left in hand, and has not read for ever. Reads
+  // `most` at once; where so many are there, looking for one more costs a little.
+  bool Next(int fd, int flags = 0, size_t most = kBatch);
 
   // Of that message:
   std::span<const uint8_t> octets() const {

@@ -102,9 +102,10 @@ bool IsSaneEpoch(UtcTime instant) {
 }
 
 absl::Duration SyncAgeLimit(absl::Duration sync_interval) {
-  // Sums: a Duration's product costs ten of them.
+  // Asked for at each turn, and Durations are slow to add, more so to multiply.
+  if (sync_interval <= absl::Milliseconds(500)) return absl::Seconds(2);
   const absl::Duration twice = sync_interval + sync_interval;
-  return std::max(twice + twice, absl::Seconds(2));
+  return twice + twice;
 }
 
 int PrecisionFromJitter(TimeDelta jitter) {

@@ -10,6 +10,7 @@ void NativeSource::Start(MonoTime now, ptp::PortActions& out) { port_.Start(now,
 void NativeSource::Stop(MonoTime now, ptp::PortActions& out) {
   const size_t first = out.size();
   port_.Stop(now, out);
+  port_.set_local_rate(0);
   estimator_.Reset();
   last_good_sync_.reset();
   Measure(first, now, out);
@@ -22,6 +23,7 @@ void NativeSource::Restart(MonoTime now, ptp::PortActions& out) {
 
 void NativeSource::ForgetMeasurements(MonoTime now, ptp::PortActions& out) {
   port_.ForgetStamps();
+  port_.set_local_rate(0);
   estimator_.Reset();
   last_good_sync_.reset();
   port_.OnCalibrated(false, now, out);
@@ -68,6 +70,7 @@ void NativeSource::OnTime(MonoTime now, ptp::PortActions& out) {
 
 // Gives the measurements in out[first...] to the estimator.
 void NativeSource::Measure(size_t first, MonoTime now, ptp::PortActions& out) {
+  if (out.size() == first) return;  // As of most messages.
   const std::optional<LocalTime> sync_before = estimator_.last_sync();
   const bool ready_before = estimator_.ready();
   for (size_t i = first; i < out.size(); ++i) {
