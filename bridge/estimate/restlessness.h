@@ -38,7 +38,7 @@ class Restlessness {
   static constexpr double kSpeed = 1.0 / 5;  // e-fold in five memories.
   static constexpr double kWhite = 0.7;      // as noise is overestimated (noise.h).
   static constexpr double kMostPower = 9;    // One bad moment is not a habit.
-  static constexpr double kFirst = 0.3;
+  static constexpr double kFirst = 0.15;
   static constexpr double kLeast = 0.03;
   static constexpr double kMost = 30;
 
