@@ -24,12 +24,14 @@ ptp::PortIdentity IdentityOf(const InterfaceInfo& interface, uint16_t number) {
 }
 
 PtpTransport::Options TransportOptions(const Config& config) {
-  return {.kind = config.ptp.transport,
-          .interface = config.ptp.interface,
-          .stamps = config.ptp.timestamping == Timestamping::kHardware
-                        ? StampKind::kHardware
-                        : StampKind::kSoftware,
-          .patient = config.role == Role::kClient};
+  return {
+      .kind = config.ptp.transport,
+      .interface = config.ptp.interface,
+      .stamps = config.ptp.timestamping == Timestamping::kHardware
+                    ? StampKind::kHardware
+                    : StampKind::kSoftware,
+      // A wait of our own making is no latency.
+      .patient = config.role == Role::kClient && config.ebpf.enable == EbpfUse::kOff};
 }
 
 }  // namespace
