@@ -36,9 +36,8 @@ constexpr absl::Duration kRenewal = absl::Seconds(20);
 // ptp4l knows a Sync's time once its Follow_Up has come.
 constexpr absl::Duration kAfterSync = absl::Milliseconds(15);
 constexpr absl::Duration kRetry = absl::Milliseconds(25);
-// As many measurements as cost no more than phc2sys beside the same ptp4l: one a
-// second, two from 4.0 on (which pushes, until it is too much). But the first ones are
-// hurried.
+// Two measurements a second do: what more of them bring, costs more than it is worth.
+// But the first ones are hurried.
 constexpr absl::Duration kMeasuring = absl::Milliseconds(500);
 constexpr absl::Duration kSlow = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
@@ -263,7 +262,7 @@ MonoTime CompanionSource::NextBeat(MonoTime now) const {
       measured_ < (interval >= kSlow ? kFirstOfSlowSyncs : kFirstMeasurements);
   // Not less than once a second, so that a rhythm that is not theirs shows.
   const absl::Duration step =
-      hurried ? kFirstMeasuring : std::clamp(interval, measuring(), kSlow);
+      hurried ? kFirstMeasuring : std::clamp(interval, kMeasuring, kSlow);
   return rhythm_.Next(now + (kMostOften - kAfterSync), step) + kAfterSync;
 }
 
@@ -608,14 +607,10 @@ std::optional<TimeSource::ParentNews> CompanionSource::parent_news() const {
                     ToDuration(port->set.announce_interval, absl::Seconds(2))};
 }
 
-absl::Duration CompanionSource::measuring() const {
-  return wants_pushes_ ? kSlow : kMeasuring;
-}
-
 absl::Duration CompanionSource::sync_interval() const {
   const absl::Duration syncs =
       rhythm_.known() ? rhythm_.interval() : absl::ZeroDuration();
-  return pushed_ && rhythm_.known() ? syncs : std::max(syncs, measuring());
+  return pushed_ && rhythm_.known() ? syncs : std::max(syncs, kMeasuring);
 }
 
 void CompanionSource::ForgetMeasurements() {

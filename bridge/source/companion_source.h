@@ -129,7 +129,6 @@ class CompanionSource final : public TimeSource {
   void AskStatus(MonoTime now);
   void Subscribe(MonoTime now, uint16_t duration);
   void Poll(MonoTime now, ptp::PortActions& out);
-  absl::Duration measuring() const;  // The interval of measurements, at least.
   MonoTime NextBeat(MonoTime now) const;
   void PlanStatus(MonoTime now, bool repeated);
 
