@@ -295,7 +295,7 @@ void ClientEngine::OnTime(MonoTime now, Actions& out) {
 // a PHC is not read for it. Nothing while the map is not fresh.
 std::optional<MonoTime> ClientEngine::NextBetween() const {
   if (!companion_ || !publishing_ || !companion_->last_good_sync()) return std::nullopt;
-  const absl::Duration measuring = companion_->sync_interval();
+  const absl::Duration measuring = companion_->MeasuringInterval();
   if (output_interval_ >= measuring) return std::nullopt;
   // So long a map is fresh: two measurements.
   const TimeDelta half = ToTimeDelta(measuring);

@@ -36,8 +36,9 @@ constexpr absl::Duration kRenewal = absl::Seconds(20);
 // ptp4l knows a Sync's time once its Follow_Up has come.
 constexpr absl::Duration kAfterSync = absl::Milliseconds(15);
 constexpr absl::Duration kRetry = absl::Milliseconds(25);
-// Two measurements a second do: what more of them bring, costs more than it is worth.
-// But the first ones are hurried.
+// As many measurements as cost no more than phc2sys beside the same ptp4l: one a
+// second, two from 4.0 on (which pushes, until it is too much). But the first ones are
+// hurried.
 constexpr absl::Duration kMeasuring = absl::Milliseconds(500);
 constexpr absl::Duration kSlow = absl::Seconds(1);
 constexpr absl::Duration kFirstMeasuring = absl::Milliseconds(250);
@@ -251,6 +252,11 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
   if (!pushed_states || n % kParentEvery == 1) Ask(ManagementId::kParentDataSet);
 }
 
+// At least.
+absl::Duration CompanionSource::PollInterval() const {
+  return wants_pushes_ ? kSlow : kMeasuring;
+}
+
 // When to ask for TIME_STATUS_NP next, if nothing else is known: shortly after a Sync,
 // or not at all while it comes by itself.
 MonoTime CompanionSource::NextBeat(MonoTime now) const {
@@ -262,7 +268,7 @@ MonoTime CompanionSource::NextBeat(MonoTime now) const {
       measured_ < (interval >= kSlow ? kFirstOfSlowSyncs : kFirstMeasurements);
   // Not less than once a second, so that a rhythm that is not theirs shows.
   const absl::Duration step =
-      hurried ? kFirstMeasuring : std::clamp(interval, kMeasuring, kSlow);
+      hurried ? kFirstMeasuring : std::clamp(interval, PollInterval(), kSlow);
   return rhythm_.Next(now + (kMostOften - kAfterSync), step) + kAfterSync;
 }
 
@@ -607,10 +613,16 @@ std::optional<TimeSource::ParentNews> CompanionSource::parent_news() const {
                     ToDuration(port->set.announce_interval, absl::Seconds(2))};
 }
 
+absl::Duration CompanionSource::MeasuringInterval() const {
+  if (pushed_) return sync_interval();
+  return std::max(sync_interval(), PollInterval());
+}
+
+// Of Syncs that are more frequent the interval is of no use to anybody.
 absl::Duration CompanionSource::sync_interval() const {
-  const absl::Duration syncs =
-      rhythm_.known() ? rhythm_.interval() : absl::ZeroDuration();
-  return pushed_ && rhythm_.known() ? syncs : std::max(syncs, kMeasuring);
+  if (pushed_ && rhythm_.known()) return rhythm_.interval();
+  return std::max(rhythm_.known() ? rhythm_.fastest() : absl::ZeroDuration(),
+                  kMeasuring);
 }
 
 void CompanionSource::ForgetMeasurements() {

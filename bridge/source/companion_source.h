@@ -61,6 +61,8 @@ class CompanionSource final : public TimeSource {
   const std::optional<ptp::ParentInfo>& parent() const override { return parent_; }
   std::optional<ParentNews> parent_news() const override;
   absl::Duration sync_interval() const override;
+  // Not every Sync is measured.
+  absl::Duration MeasuringInterval() const;
   bool hardware() const override {
     return clock_ && clock_->stamps == StampKind::kHardware;
   }
@@ -129,6 +131,7 @@ class CompanionSource final : public TimeSource {
   void AskStatus(MonoTime now);
   void Subscribe(MonoTime now, uint16_t duration);
   void Poll(MonoTime now, ptp::PortActions& out);
+  absl::Duration PollInterval() const;
   MonoTime NextBeat(MonoTime now) const;
   void PlanStatus(MonoTime now, bool repeated);
 

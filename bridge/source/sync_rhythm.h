@@ -25,6 +25,7 @@ class SyncRhythm {
     if (any_ && seconds > kShortest && seconds < kLongest) {
       seconds_[count_++ % kSize] = seconds;
       interval_ = Interval();
+      fastest_ = std::min(fastest_, interval_);
     }
     any_ = true;
     last_ingress_ = ingress;
@@ -38,6 +39,8 @@ class SyncRhythm {
   // Of the Syncs added, 2^n s. Requires known(). Some may have been missed: the
   // shortest of late counts.
   absl::Duration interval() const { return interval_; }
+  // The shortest that this has been since the beginning, when all were looked at.
+  absl::Duration fastest() const { return fastest_; }
   // The first moment after `now` that is whole `steps` behind the last one, or, before
   // any came, one step from now.
   MonoTime Next(MonoTime now, absl::Duration step) const {
@@ -68,6 +71,7 @@ class SyncRhythm {
   std::array<double, kSize> seconds_{};
   size_t count_ = 0;
   absl::Duration interval_;
+  absl::Duration fastest_ = absl::InfiniteDuration();
 };
 
 }  // namespace bridge
