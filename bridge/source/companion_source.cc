@@ -252,7 +252,7 @@ void CompanionSource::Poll(MonoTime now, ptp::PortActions& out) {
   if (!pushed_states || n % kParentEvery == 1) Ask(ManagementId::kParentDataSet);
 }
 
-// At least.
+// Of Syncs that come more seldom each is asked for.
 absl::Duration CompanionSource::PollInterval() const {
   return wants_pushes_ ? kSlow : kMeasuring;
 }

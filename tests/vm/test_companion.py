@@ -81,7 +81,6 @@ def test_says_that_a_ptp4l_with_software_stamps_steers_the_system_clock(guest, v
     """The guest's, which it does. By these constants its servo locks after three Syncs, not after half a minute."""
     ends.adjust_nic(drift=(20_000, 0))
     ends.master(guest)
-    ends.system_frequency(dial=0)
     ptp4l = slave(guest, version, time_stamping="software", pi_proportional_const=0.7, pi_integral_const=0.3)
     ours = ends.Companion(ptp4l, OURS).start()
     with Recorder(units=(OURS,)) as record:
@@ -90,6 +89,5 @@ def test_says_that_a_ptp4l_with_software_stamps_steers_the_system_clock(guest, v
     warnings = [warning["name"] for warning in ours.status()["warnings"]]
     steered = ends.system_frequency()
     ptp4l.process.stop()
-    ends.system_frequency(dial=0)
     print(f"the system clock is dialled to {steered:+.3f} ppm")
     assert abs(steered) > 10 and warnings == ["ptp4l-steers-system-clock"]

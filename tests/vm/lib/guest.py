@@ -37,11 +37,9 @@ def adjust_nic(**parameters):
         (truth.PARAMETERS / name).write_text(text)
 
 
-def system_frequency(dial=None):
-    """What the guest's system clock is dialled to, ppm, after it was dialled to `dial`, if given."""
+def system_frequency():
+    """What the guest's system clock is dialled to, ppm."""
     timex = ctypes.create_string_buffer(512)
-    if dial is not None:
-        struct.pack_into("=Iiqq", timex, 0, 2, 0, 0, round(dial * 65536))  # ADJ_FREQUENCY
     ctypes.CDLL(None).adjtimex(timex)
     return struct.unpack_from("=q", timex, 16)[0] / 65536
 
