@@ -12,6 +12,9 @@ constexpr double kSecond = 1e9;  // ns
 constexpr double kMicrosecond = 1e3;
 
 constexpr double kOutlierSigmas = 5;
+// ns: what a clock of 25 MHz rounds its stamps to. Rounded, a drift shows at once in
+// one direction and later in the other: that is no path that moved.
+constexpr double kCoarsestGrain = 40;
 constexpr double kInnocent = 2;  // Sigmas.
 constexpr double kGuessed = 3;   // Likewise.
 // Used measurements of a direction before the gate judges it.
@@ -68,6 +71,9 @@ ProcessNoise ProcessNoiseOf(StampKind stamps) {
   return {.phase = stamps == StampKind::kHardware ? 0.1 : 4.0};
 }
 
+LocalTime InstantOf(const Measurement& m) { return m.at; }
+LocalTime InstantOf(const OutlierRun::Outlier& o) { return o.measurement.at; }
+
 }  // namespace
 
 double OffsetEstimator::Judged::Sigmas() const {
@@ -115,7 +121,9 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
   const bool judging = direction.used >= kBeforeJudging;
   if (judging && j.expected < 9 * j.noise) direction.ring.Push(residual);
   const bool late = direction.ring.IsLate(residual);
-  if (judging && std::abs(j.Sigmas()) > kOutlierSigmas) {
+  const bool outlier = std::abs(j.Sigmas()) > kOutlierSigmas &&
+                       std::abs(j.innovation) > 1.25 * kCoarsestGrain;
+  if (judging && outlier) {
     OnOutlier(side, j, late);
     if (!filter_) return;
   } else if (!late) {
@@ -127,7 +135,8 @@ void OffsetEstimator::Add(Side side, const Measurement& m) {
     Use(side, j);
     LearnNoise(direction, j, residual);
     WatchDrift(j);
-    LearnRestlessness(j);
+    LearnRestlessness(side, j);
+    WatchFlatness(side, m);
     if (side == kForward && ++agreed_ >= kConfirmed) moved_ = 0;
   }
   Supervise();
@@ -250,14 +259,63 @@ OffsetEstimator::Judged OffsetEstimator::JudgeAtFirst(Side side, const Measureme
   return Judge(side, m);
 }
 
+// While the clock is less certain than a stamp, stamps have no ends to be seen.
+bool OffsetEstimator::Flat(Side side, const Judged& j) const {
+  return directions_[side].flat.half_width() && j.expected < j.noise;
+}
+
+void OffsetEstimator::Learn(Side side, const Judged& j) {
+  std::optional<Evidence> evidence;
+  if (Flat(side, j)) {
+    const double half_width = *directions_[side].flat.half_width();
+    evidence = FlatEvidence(j.innovation, j.expected, half_width);
+  }
+  const auto [innovation, noise] = evidence.value_or(Evidence{j.innovation, j.noise});
+  if (std::isfinite(noise)) filter_->Update(j.m.row, innovation, noise);
+}
+
 void OffsetEstimator::Use(Side side, const Judged& j) {
   const auto before = filter_->state();
-  filter_->Update(j.m.row, j.innovation, j.noise);
+  Learn(side, j);
   const auto& after = filter_->state();
   surprise_ = std::max(std::abs(after.x - before.x), surprise_ * 3 / 4);
   rate_surprise_ = std::max(std::abs(after.y - before.y), rate_surprise_ * 3 / 4);
   ++directions_[side].used;
   if (side == kForward) last_sync_ = std::max(last_sync_, std::optional(j.m.at));
+}
+
+// Noise of software is correlated: many stamps near an end are then one.
+void OffsetEstimator::WatchFlatness(Side side, const Measurement& m) {
+  if (settings_.stamps != StampKind::kHardware) return;
+  directions_[side].flat.Push(m, filter_->state().y);
+  const bool flat = directions_[kForward].flat.half_width() &&
+                    directions_[kReverse].flat.half_width();
+  if (flat && !flat_) Reconsider();
+  flat_ = flat;
+}
+
+// What was measured before its noise was known to be flat says more now.
+void OffsetEstimator::Reconsider() {
+  const Kalman before = *filter_;
+  const LocalTime until = now_;
+  const auto forward = directions_[kForward].flat.remembered();
+  const auto reverse = directions_[kReverse].flat.remembered();
+  now_ = std::min(forward.front().at, reverse.front().at);
+  const double span = (until - now_).SecondsDouble();
+  filter_->Rewind(span);
+  // Nothing of what is used once more may be in it already.
+  const double unknown = 8 * *directions_[kForward].flat.half_width();
+  filter_->Doubt(Kalman::kX, Square(unknown));
+  filter_->Doubt(Kalman::kY, RateVariance(unknown / std::max(span, kShortest)));
+  filter_->Doubt(Kalman::kD, Square(unknown));
+  InOrder(forward, reverse,
+          [this](Side side, const Measurement& m) { Learn(side, Judge(side, m)); });
+  if (const double rest = SecondsAfterState(until); rest > 0) {
+    filter_->Predict(rest, process_noise_);
+  }
+  now_ = until;
+  if (filter_->variance(Kalman::kX) > before.variance(Kalman::kX)) *filter_ = before;
+  surprise_ = std::max(surprise_, std::abs(filter_->state().x - before.state().x));
 }
 
 void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
@@ -279,9 +337,15 @@ void OffsetEstimator::LearnNoise(Direction& direction, const Judged& j,
 }
 
 // Stamps of software are correlated, which looks the same.
-void OffsetEstimator::LearnRestlessness(const Judged& j) {
+void OffsetEstimator::LearnRestlessness(Side side, const Judged& j) {
   if (j.m.row.x == 0 || settings_.stamps != StampKind::kHardware) return;
-  restlessness_.Add(j.m.row.x * j.Sigmas(), j.expected / j.Variance());
+  double gain = j.expected / j.Variance();
+  if (Flat(side, j)) {
+    // Every (half width / sigma)th is near an end, and decides.
+    const double sigma = std::sqrt(j.expected);
+    gain = sigma / (sigma + *directions_[side].flat.half_width());
+  }
+  restlessness_.Add(j.m.row.x * j.Sigmas(), gain);
   process_noise_.rate = restlessness_.variance();
 }
 
@@ -407,6 +471,7 @@ void OffsetEstimator::ForgetRuns() {
   for (Direction& direction : directions_) {
     direction.run.Clear();
     direction.ring.Clear();
+    direction.flat.Clear();
     direction.previous.reset();
     direction.suspicion = 0;
   }
@@ -418,21 +483,28 @@ void OffsetEstimator::ForgetRuns() {
 
 // Uses the remembered outliers of both directions, in order of time.
 void OffsetEstimator::Replay() {
-  auto forward = directions_[kForward].run.remembered();
-  auto reverse = directions_[kReverse].run.remembered();
+  InOrder(directions_[kForward].run.remembered(),
+          directions_[kReverse].run.remembered(),
+          [this](Side side, const OutlierRun::Outlier& o) {
+            Use(side, Judge(side, o.measurement));
+          });
+}
+
+template <typename Item, typename Visit>
+void OffsetEstimator::InOrder(std::span<const Item> forward,
+                              std::span<const Item> reverse, const Visit& visit) {
   while (!forward.empty() || !reverse.empty()) {
     const bool take_forward =
-        reverse.empty() || (!forward.empty() && forward.front().measurement.at <=
-                                                    reverse.front().measurement.at);
+        reverse.empty() ||
+        (!forward.empty() && InstantOf(forward.front()) <= InstantOf(reverse.front()));
     auto& from = take_forward ? forward : reverse;
-    const Side side = take_forward ? kForward : kReverse;
-    const Measurement& m = from.front().measurement;
+    const Item& item = from.front();
     from = from.subspan(1);
-    if (const double dt = SecondsAfterState(m.at); dt > 0) {
+    if (const double dt = SecondsAfterState(InstantOf(item)); dt > 0) {
       filter_->Predict(dt, process_noise_);
-      now_ = m.at;
+      now_ = InstantOf(item);
     }
-    Use(side, Judge(side, m));
+    visit(take_forward ? kForward : kReverse, item);
   }
 }
 

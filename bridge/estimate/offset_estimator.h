@@ -14,9 +14,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "bridge/estimate/drift_watch.h"
 #include "bridge/estimate/fence.h"
+#include "bridge/estimate/flat_noise.h"
 #include "bridge/estimate/floor_ring.h"
 #include "bridge/estimate/gate.h"
 #include "bridge/estimate/kalman.h"
@@ -104,6 +106,7 @@ class OffsetEstimator {
     };
     DirectionNoise noise;
     FloorRing ring;
+    FlatWatch flat;
     OutlierRun run;
     std::optional<Residual> previous;  // The last that was used.
     double excess = 0;                 // ns: a one-way path change.
@@ -127,11 +130,15 @@ class OffsetEstimator {
   void CountInterval(const Measurement& m);
   Judged Judge(Side side, const Measurement& m) const;
   Judged JudgeAtFirst(Side side, const Measurement& m);
+  bool Flat(Side side, const Judged& j) const;
+  void Learn(Side side, const Judged& j);
   void Use(Side side, const Judged& j);
+  void WatchFlatness(Side side, const Measurement& m);
+  void Reconsider();
   void Limit(Side side, const Measurement& m);
   void LearnNoise(Direction& direction, const Judged& j, double residual);
   void WatchDrift(const Judged& j);
-  void LearnRestlessness(const Judged& j);
+  void LearnRestlessness(Side side, const Judged& j);
   void OnOutlier(Side side, const Judged& j, bool late);
   bool Act(const Explanation& explanation);
   bool Possible(const Explanation& explanation) const;
@@ -140,6 +147,9 @@ class OffsetEstimator {
   void MoveOneWay(Side side, double by);
   void ForgetRuns();
   void Replay();
+  template <typename Item, typename Visit>
+  void InOrder(std::span<const Item> forward, std::span<const Item> reverse,
+               const Visit& visit);
   void Supervise();
   void MoveAnchor();
 
@@ -166,6 +176,7 @@ class OffsetEstimator {
   Row reverse_row_ = kDelayRow;  // kPeerDelayRow: P2P.
 
   std::array<Direction, 2> directions_;
+  bool flat_ = false;  // Both directions.
   Fence fence_;
   DriftWatch drift_;
   double lean_ = 0;  // ns: mean of the last innovations, signed as x.

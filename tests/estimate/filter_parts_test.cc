@@ -5,6 +5,7 @@
 
 #include "bridge/base/rng.h"
 #include "bridge/estimate/drift_watch.h"
+#include "bridge/estimate/flat_noise.h"
 #include "bridge/estimate/floor_ring.h"
 #include "bridge/estimate/gate.h"
 #include "bridge/estimate/kalman.h"
@@ -155,6 +156,111 @@ TEST(FloorRing, ForgetsTheOldest) {
   ring.Shift(-3);
   ring.Push(2);
   EXPECT_NEAR(ring.cluster().mean, 2, 1e-9);
+}
+
+// Measurements of a clock that is 20 ppm fast, once a second.
+template <typename Noise>
+FlatWatch Watched(int n, Noise noise, double rate = 20'000) {
+  FlatWatch watch;
+  for (int i = 0; i < n; ++i) {
+    const auto at = LocalTime() + TimeDelta::FromSeconds(i);
+    watch.Push({at, TimeDelta::FromNanosDouble(20'000 * i + noise(i)), kSyncRow}, rate);
+  }
+  return watch;
+}
+
+// Of 200 runs of `n` measurements, how many are taken for flat.
+template <typename Noise>
+int FlatRuns(int n, Noise noise) {
+  int flat = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Rng rng(seed);
+    flat += Watched(n, [&](int) { return noise(rng); }).half_width().has_value();
+  }
+  return flat;
+}
+
+TEST(FlatWatch, TellsFlatNoiseFromOther) {
+  const auto triangular = [](Rng& rng) {
+    return rng.Uniform(0, 500) + rng.Uniform(0, 500);
+  };
+  const auto bimodal = [](Rng& rng) {
+    return rng.Uniform(0, 300) + (rng.Chance(0.5) ? 700 : 0);
+  };
+  const auto uniform = [](Rng& rng) { return rng.Uniform(0, 1'000); };
+  EXPECT_EQ(FlatRuns(47, uniform), 0) << "too few to say";
+  EXPECT_GE(FlatRuns(64, uniform), 150);
+  EXPECT_LE(FlatRuns(64, [](Rng& rng) { return 300 * rng.Gaussian(); }), 10);
+  EXPECT_LE(FlatRuns(64, triangular), 20);
+  EXPECT_LE(FlatRuns(64, bimodal), 10);
+  EXPECT_EQ(FlatRuns(64, [](Rng&) { return 0; }), 0) << "less than a stamp's step";
+}
+
+TEST(FlatWatch, KnowsTheEndsAndWhenOneWasPassed) {
+  const auto steps = [](int i) { return 100.0 * (i * 11 % 64); };
+  const auto ramp = [](int i) { return 100.0 * i; };
+  EXPECT_FALSE(Watched(64, ramp).half_width().has_value()) << "the same in order";
+  EXPECT_FALSE(Watched(64, steps, 20'300).half_width().has_value()) << "another line";
+  FlatWatch watch = Watched(64, steps);
+  ASSERT_TRUE(watch.half_width().has_value());
+  EXPECT_NEAR(*watch.half_width(), 50 * 64, 60);
+
+  const auto push = [&watch](int i, double noise) {
+    const Measurement m = {LocalTime() + TimeDelta::FromSeconds(i),
+                           TimeDelta::FromNanosDouble(20'000 * i + noise), kSyncRow};
+    watch.Push(m, 20'000);
+    return m;
+  };
+  push(64, 12'000);
+  Measurement newest{};
+  for (int i = 65; i < 72; ++i) newest = push(i, 3'000);
+  EXPECT_FALSE(watch.half_width().has_value());
+  EXPECT_EQ(watch.remembered().size(), 64u);
+  EXPECT_EQ(watch.remembered().front().at, LocalTime() + TimeDelta::FromSeconds(8));
+  EXPECT_EQ(watch.remembered().back().z, newest.z);
+  for (int i = 72; i < 300; ++i) newest = push(i, steps(i));
+  EXPECT_TRUE(watch.half_width().has_value()) << "the late one is forgotten";
+  EXPECT_EQ(watch.remembered().front().at, LocalTime() + TimeDelta::FromSeconds(236));
+  EXPECT_EQ(watch.remembered().back().z, newest.z);
+}
+
+TEST(FlatEvidence, IsWhatBayesSays) {
+  constexpr double kExpected = 900, kHalf = 500, kSoft = kHalf / 12;
+  const auto share_below = [](double u) { return std::erfc(-u / std::sqrt(2)) / 2; };
+  int checked = 0;
+  for (double innovation = -580; innovation <= 580; innovation += 20) {
+    const auto evidence = FlatEvidence(innovation, kExpected, kHalf);
+    ASSERT_TRUE(evidence.has_value());
+    if (!std::isfinite(evidence->noise)) continue;
+    // Prior times likelihood, summed up.
+    double sum = 0, first = 0, second = 0;
+    for (double m = -300; m <= 300; m += 0.1) {
+      const double miss = innovation - m;
+      const double p =
+          std::exp(-m * m / 2 / kExpected) *
+          (share_below((miss + kHalf) / kSoft) - share_below((miss - kHalf) / kSoft));
+      sum += p;
+      first += p * m;
+      second += p * m * m;
+    }
+    const double mean = first / sum;
+    const double gain = kExpected / (kExpected + evidence->noise);
+    EXPECT_NEAR(gain * evidence->innovation, mean, 0.01) << innovation;
+    EXPECT_NEAR((1 - gain) * kExpected, second / sum - mean * mean, 0.5) << innovation;
+    ++checked;
+  }
+  EXPECT_EQ(checked, 34) << "the others are in the middle";
+}
+
+TEST(FlatEvidence, SaysNothingInTheMiddleAndNothingOfWhatIsBeyond) {
+  const auto middle = FlatEvidence(0, 100, 500);
+  ASSERT_TRUE(middle.has_value());
+  EXPECT_EQ(middle->innovation, 0);
+  EXPECT_FALSE(std::isfinite(middle->noise));
+  // Sigma is 43 ns: the end's softness, mostly.
+  EXPECT_TRUE(FlatEvidence(625, 100, 500).has_value());
+  EXPECT_FALSE(FlatEvidence(635, 100, 500).has_value());
+  EXPECT_FALSE(FlatEvidence(-635, 100, 500).has_value());
 }
 
 OutlierRun RunOf(const std::vector<double>& innovations) {

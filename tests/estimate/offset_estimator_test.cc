@@ -100,11 +100,11 @@ TEST(OffsetEstimator, OneThatIsNearlyAnOutlierDoesNotEndASuspicion) {
   Exchanges link({.stamps = StampKind::kHardware});
   link.Settle(1, 60);
   const double before = link.Bound(60);
-  link.Delay(60.05, 30);
+  link.Delay(60.05, 300);
   link.Sync(60.1);
-  link.Delay(60.15, 30);
+  link.Delay(60.15, 300);
   link.Sync(60.2);
-  EXPECT_GT(link.Bound(60.2), before + 25);
+  EXPECT_GT(link.Bound(60.2), before + 250);
   link.Delay(60.25, 4);  // Four sigmas: used, but of the same story.
   link.Sync(60.3);
   EXPECT_GT(link.Bound(60.3), before + 3);
@@ -218,6 +218,34 @@ TEST(OffsetEstimator, ARateThatJumpsIsInTheBoundBeforeItIsNoticed) {
     }
   }
   EXPECT_GT(most, 3e4) << "it was followed at once: this shows nothing";
+}
+
+// Clocks of 25 MHz, 3.7 ns/s apart: each direction shows nothing for ten seconds, then
+// 40 ns at once, and not both at the same time.
+TEST(OffsetEstimator, FollowsClocksThatCountInCoarseSteps) {
+  constexpr double kGrain = 40;
+  const auto rounded = [](double ns) { return Ns(std::floor(ns / kGrain) * kGrain); };
+  Rng rng(1);
+  OffsetEstimator estimator({.stamps = StampKind::kHardware});
+  double worst = 0, squares = 0, count = 0;
+  for (int i = 0; i < 8 * 600; ++i) {
+    const double sync = 0.125e9 * i, delay = sync + 1e6 * rng.Uniform(1, 120);
+    estimator.AddSync(kLocal + rounded(sync + 500 + 3.7e-9 * sync), kTai + Ns(sync));
+    const double local = delay * (1 + 3.7e-9);
+    estimator.AddDelay(kLocal + rounded(local), kTai + rounded(delay + 500));
+    const LocalTime now = kLocal + Ns(local);
+    if (i < 80) continue;
+    const double error = std::abs(ErrorOf(estimator, now, kTai + Ns(delay)));
+    EXPECT_LE(error, estimator.ErrorBound(now).NanosDouble());
+    worst = std::max(worst, error);
+    squares += error * error;
+    ++count;
+  }
+  EXPECT_LE(worst, 1.25 * kGrain) << "a grain of either direction, and the way to it";
+  EXPECT_LE(std::sqrt(squares / count), kGrain / 2);
+  EXPECT_GT(worst, 0);
+  EXPECT_EQ(estimator.counters().one_way_moves, 0u);
+  EXPECT_EQ(estimator.counters().clock_moves, 0u);
 }
 
 TEST(OffsetEstimator, AnAsymmetryBoundReplacesTheDelay) {

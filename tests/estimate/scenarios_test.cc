@@ -72,6 +72,21 @@ TEST(Scenarios, HardwareStampsOncePerSecond) {
   ExpectBoundHolds(out.all);
 }
 
+// Rounded stamps: the ends of their noise tell more than its mean.
+TEST(Scenarios, FlatNoiseIsHalfAsBadAsGaussianOfTheSameVariance) {
+  Link gaussian;
+  gaussian.forward = gaussian.reverse = Gaussian(3'500, 1'000 / std::sqrt(12));
+  Link flat;
+  flat.forward =
+      flat.reverse = [](double, Rng& rng) { return rng.Uniform(3'000, 4'000); };
+  const Outcome usual = SimulateSeeds("hw-gauss289", gaussian);
+  const Outcome out = SimulateSeeds("hw-flat1000", flat);
+  EXPECT_LE(out.all.After(30).Rms(), 0.6 * usual.all.After(30).Rms());
+  EXPECT_GE(out.all.After(30).Coverage(2), 0.9);
+  EXPECT_EQ(out.last.outliers, 0u);
+  ExpectBoundHolds(out.all);
+}
+
 TEST(Scenarios, SoftwareStampsWithGaussianNoise) {
   const Outcome out = SimulateSeeds("sw-gauss500", Software());
   EXPECT_LE(out.all.After(30).Rms(), 60);
