@@ -153,9 +153,7 @@ void CompanionSource::Found(const ptp::ManagementMessage& message, MonoTime now)
   next_inquiry_ = now;
   Ask(ManagementId::kPortDataSet);
   if (writable) {
-    // In this order: the PHC's index, if there is an answer, before its use.
-    Ask(ManagementId::kPortHwclockNp);
-    Ask(ManagementId::kPortPropertiesNp);
+    AskAboutClocks();
     Subscribe(now, kSubscribed);
   } else {
     ChooseClock();
@@ -209,6 +207,12 @@ void CompanionSource::AskAboutMaster(MonoTime now) {
   Ask(ManagementId::kParentDataSet);
   AskAboutTimescale(now);
   AskStatus(now);
+}
+
+// In this order: the PHC's index, if there is an answer, before its use.
+void CompanionSource::AskAboutClocks() {
+  Ask(ManagementId::kPortHwclockNp);
+  Ask(ManagementId::kPortPropertiesNp);
 }
 
 void CompanionSource::AskAboutTimescale(MonoTime now) {
@@ -400,6 +404,10 @@ void CompanionSource::On(const ptp::PortDataSet& set, MonoTime now,
   Say(Severity::kInfo,
       absl::StrCat("ptp4l's port ", set.port.port, ": ", ptp::PortStateName(before),
                    " -> ", ptp::PortStateName(set.state)));
+  // A card that was pulled out and put back may have another PHC.
+  if (before == PortState::kFaulty && socket_ == ManagementSocket::kReadWrite) {
+    AskAboutClocks();
+  }
   ChooseClock();
   if (state() == followed) return;
   AskAboutMaster(now);
@@ -698,12 +706,31 @@ std::optional<RawTime> CompanionSource::Carry(TimeDelta ingress,
 
 // How far ptp4l keeps its clock behind the master's time. CLOCK_REALTIME is to show
 // UTC, so it takes what it believes to be TAI-UTC off whatever is not UTC already: that
-// is undone here, right or wrong.
-std::optional<TimeDelta> CompanionSource::BehindMaster() const {
+// is undone here, right or wrong. `utc`: of the Sync, by ptp4l.
+std::optional<TimeDelta> CompanionSource::BehindMaster(UtcTime utc) {
   if (!properties_) return std::nullopt;
-  if (hardware() || !properties_->flags.ptp_timescale) return TimeDelta();
-  return TimeDelta::FromSeconds(own_settings_ ? own_settings_->utc_offset
-                                              : properties_->current_utc_offset);
+  const ptp::Flags& flags = properties_->flags;
+  if (hardware() || !flags.ptp_timescale) return TimeDelta();
+  const int told =
+      own_settings_ ? own_settings_->utc_offset : properties_->current_utc_offset;
+  const int announced = flags.leap61 ? 1 : flags.leap59 ? -1 : 0;
+  return TimeDelta::FromSeconds(told + leap_.Correction(utc, announced));
+}
+
+// Whole seconds may come of what the master announces now, and ptp4l tells too late: it
+// is asked before they are believed.
+bool CompanionSource::JumpExplained(LocalTime t2, TaiTime t1, MonoTime now) {
+  constexpr TimeDelta kJump = TimeDelta::FromMillis(500);
+  const bool jump = last_tai_ && ((t1 - *last_tai_) - (t2 - last_local_)).Abs() > kJump;
+  if (!jump || hardware()) {
+    jumped_.reset();
+    return true;
+  }
+  if (!jumped_) {
+    jumped_ = now;
+    AskAboutTimescale(now);
+  }
+  return properties_heard_ >= *jumped_;
 }
 
 // Before ptp4l has set its clock's rate, its path delays are wrong by what that clock
@@ -734,22 +761,24 @@ void CompanionSource::Measure(const ClockReading& reading, MonoTime now,
     if (!pending_) return;  // It is another one than was thought.
   }
   const std::optional<RawTime> raw = Carry(ingress, reading);
-  const std::optional<TimeDelta> behind = BehindMaster();
+  const std::optional<TimeDelta> behind = BehindMaster(UtcTime() + (ingress - offset));
   if (!raw || !behind) {
     ++stamps_refused_;
     return out.push_back(ptp::Dropped{DropReason::kIngressImplausible});
   }
   if (!DelaySettled(delay, now)) return;
+  // ptp4l's offset is t2 - t1 less the path delay that it took for true: with that put
+  // back, noise of its own filter does not get into t2 - t1.
+  const LocalTime t2 = AsLocal(*raw);
+  const TaiTime t1 = TaiTime() + (ingress - offset - delay + *behind);
+  if (!JumpExplained(t2, t1, now)) return;
+  last_tai_ = t1;
+  last_local_ = t2;
   rhythm_.Correct(reading.pair.local - *raw);
   ++measured_;
   measured_at_ = now;
   next_status_ = NextBeat(now);
 
-  // ptp4l's offset is t2 - t1 less the path delay that it took for true: with that put
-  // back, noise of its own filter does not get into t2 - t1.
-  const LocalTime t2 = AsLocal(*raw);
-  const TaiTime t1 = TaiTime() + (ingress - offset - delay + *behind);
-  last_tai_ = t1;
   const auto before = estimator_.last_sync();
   estimator_.AddSync(t2, t1);
   if (now >= next_delay_ || estimator_.suspicious()) {

@@ -23,6 +23,7 @@
 #include "bridge/ptp/management.h"
 #include "bridge/source/companion_actions.h"
 #include "bridge/source/phc_pace.h"
+#include "bridge/source/ptp4l_leap.h"
 #include "bridge/source/sync_rhythm.h"
 #include "bridge/source/time_source.h"
 
@@ -127,6 +128,7 @@ class CompanionSource final : public TimeSource {
   void Send(ptp::ManagementAction action, const ptp::ManagementData& data);
   void Ask(ptp::ManagementId id);
   void AskAboutMaster(MonoTime now);
+  void AskAboutClocks();
   void AskAboutTimescale(MonoTime now);
   void AskStatus(MonoTime now);
   void Subscribe(MonoTime now, uint16_t duration);
@@ -163,7 +165,8 @@ class CompanionSource final : public TimeSource {
   bool FollowPhc(const ClockReading& reading);
   void GuessClock(TimeDelta ingress, const ClockReading& reading);
   std::optional<RawTime> Carry(TimeDelta ingress, const ClockReading& reading) const;
-  std::optional<TimeDelta> BehindMaster() const;
+  std::optional<TimeDelta> BehindMaster(UtcTime utc);
+  bool JumpExplained(LocalTime t2, TaiTime t1, MonoTime now);
   bool DelaySettled(TimeDelta delay, MonoTime now);
   void Measure(const ClockReading& reading, MonoTime now, ptp::PortActions& out);
   bool NearMonthEnd() const;
@@ -234,7 +237,11 @@ class CompanionSource final : public TimeSource {
     std::optional<TimeDelta> delay;
   };
   std::optional<Settling> settling_;
+  Ptp4lLeap leap_;
+  // The newest that was measured; and when one came that was another second.
   std::optional<TaiTime> last_tai_;
+  LocalTime last_local_;
+  std::optional<MonoTime> jumped_;
 };
 
 }  // namespace bridge

@@ -445,6 +445,23 @@ TEST(CompanionSource, FollowsNobodyUnlessAPortIsSlaveAndThereIsAGrandmaster) {
   }
 }
 
+TEST(CompanionSource, AsksForThePhcAgainWhenAPortIsMended) {
+  Bench bench;
+  bench.Open();
+  ASSERT_EQ(bench.used.back().phc_index, 0);
+  const size_t used = bench.used.size();
+  const auto become = [&bench](PortState state) {
+    bench.ptp4l.ports[0].state = state;
+    bench.Take(*bench.ptp4l.PushPort(0));
+  };
+  become(PortState::kFaulty);
+  bench.ptp4l.ports[0].phc_index = 3;  // Its card was pulled out and put back.
+  become(PortState::kListening);
+  become(PortState::kSlave);
+  EXPECT_EQ(bench.used.size(), used + 1);
+  EXPECT_EQ(bench.used.back().phc_index, 3);
+}
+
 TEST(CompanionSource, FollowsOnlyAllowedGrandmasters) {
   Bench bench;
   bench.settings.allowed_masters = {{0x1234}};
@@ -574,6 +591,54 @@ TEST(CompanionSource, PutsBackWhatPtp4lTakesOffToKeepTheSystemClockInUtc) {
   const TimeDelta ahead = map->Map(at, map->era())->SinceEpoch() -
                           TimeDelta::FromNanos(kEpoch) - at.SinceEpoch();
   EXPECT_NEAR(ahead.SecondsDouble(), 38, 0.01);
+}
+
+// At noon a leap second is announced, and withdrawn two minutes later: ptp4l waits for
+// it all the same, with a TAI-UTC that is a second less. Nobody tells.
+TEST(CompanionSource, UndoesWhatPtp4lDoesOfItsOwnAccordAboutALeapSecond) {
+  for (const bool hardware : {false, true}) {
+    Bench bench;
+    bench.hardware = hardware;
+    bench.ptp4l.ports[0].timestamping = hardware ? 1 : 0;
+    bench.Open();
+    const auto run = [&bench](int seconds, TimeDelta offset) {
+      for (int i = 0; i < seconds; ++i) {
+        bench.RunFor(absl::Seconds(1));
+        bench.Sync(absl::Milliseconds(1), offset);
+      }
+    };
+    const auto clock_moves = [&bench] {
+      return bench.source->estimator().counters().clock_moves;
+    };
+    constexpr TimeDelta kOff = TimeDelta::FromNanos(120);
+    run(30, kOff);
+    bench.ptp4l.properties.flags.leap61 = true;
+    run(120, kOff);
+    EXPECT_EQ(clock_moves(), 0u);
+    ASSERT_TRUE(bench.source->parent()->flags.leap61);
+    const auto measured = bench.Measured();
+
+    bench.ptp4l.properties.flags.leap61 = false;
+    run(60, hardware ? kOff : kOff - TimeDelta::FromSeconds(1));
+    EXPECT_EQ(clock_moves(), 0u);
+    EXPECT_GT(bench.Measured(), measured + 30);
+    EXPECT_FALSE(bench.source->parent()->flags.leap61);
+  }
+}
+
+TEST(CompanionSource, BelievesWholeSecondsThatNothingExplains) {
+  Bench bench;
+  bench.hardware = false;
+  bench.ptp4l.ports[0].timestamping = 0;
+  bench.Open();
+  bench.RunWithSyncs(30);
+  const int before = bench.Asked(ManagementId::kTimePropertiesDataSet);
+  for (int i = 0; i < 6; ++i) {
+    bench.RunFor(absl::Seconds(1));
+    bench.Sync(absl::Milliseconds(1), TimeDelta::FromSeconds(1));
+  }
+  EXPECT_GE(bench.Asked(ManagementId::kTimePropertiesDataSet), before + 1);
+  EXPECT_EQ(bench.source->estimator().counters().clock_moves, 1u);
 }
 
 TEST(CompanionSource, RefusesAReceiveTimeThatIsNotOfAMomentAgo) {
