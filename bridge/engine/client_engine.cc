@@ -27,7 +27,9 @@ OffsetEstimator::Settings EstimatorSettings(const Config::Ptp& ptp) {
 
 NativeSource::Settings NativeSettings(const Config::Ptp& ptp,
                                       ptp::PortIdentity identity) {
-  return {.port = PortSettingsOf(ptp, identity),
+  ptp::PortSettings port = PortSettingsOf(ptp, identity);
+  port.asks_behind_answers = StampsOf(ptp) == StampKind::kSoftware;
+  return {.port = std::move(port),
           .estimator = EstimatorSettings(ptp),
           .ingress_latency = ptp.ingress_latency,
           .egress_latency = ptp.egress_latency};
@@ -211,7 +213,7 @@ void ClientEngine::OnCrossTimestamp(const std::optional<ClockReading>& reading,
   SourceView view = View(now);
   if (view.map) {
     view.jitter = source_->estimator().Jitter(at);
-    view.error_bound = source_->estimator().ErrorBound(at);
+    view.error_bound = source_->ErrorBound(at);
   }
   SamplerLimits limits{.max_error = config_.output.max_error};
   // Reading a PHC over MDIO takes milliseconds. Half of that is in the error bound,
@@ -449,7 +451,7 @@ SourceView ClientEngine::View(MonoTime now) {
   view.interface_up = link_up_;
   view.source_answers = source_->answers();
   view.tracking = source_->parent().has_value();
-  const auto map = estimator.Map();
+  const auto map = source_->Map();
   if (source_->state() == ptp::PortState::kSlave) view.map = map;
   view.suspicious = estimator.suspicious();
   view.sync_age = source_->last_good_sync() && syncs_to_resume_ == 0
@@ -528,7 +530,7 @@ void ClientEngine::RenewAnnounce() {
 }
 
 std::optional<TaiTime> ClientEngine::TaiAtLastReading() const {
-  return TaiAtLastReading(source_->estimator().Map());
+  return TaiAtLastReading(source_->Map());
 }
 
 std::optional<TaiTime> ClientEngine::TaiAtLastReading(
@@ -725,9 +727,9 @@ StatusReport ClientEngine::Status(MonoTime now) const {
   if (last_sample_ && publishing_)
     report.offset_ns = last_sample_->Offset().NanosDouble();
   if (estimator.ready() && last_reading_) {
-    report.path_delay_ns = estimator.mean_path_delay().NanosDouble();
+    report.path_delay_ns = source_->MeanPathDelay().NanosDouble();
     report.jitter_ns = estimator.Jitter(last_reading_->local).NanosDouble();
-    report.error_bound_ns = estimator.ErrorBound(last_reading_->local).NanosDouble();
+    report.error_bound_ns = source_->ErrorBound(last_reading_->local).NanosDouble();
     report.frequency_ppb = estimator.frequency_ppb();
   }
   const UtcAuthority& authority = witnesses_.authority();

@@ -14,6 +14,8 @@ constexpr TimeDelta kLeastBase = TimeDelta::FromMillis(500);
 constexpr TimeDelta kMostBase = TimeDelta::FromSeconds(8);
 // No clock is off by more, but a step looks like it.
 constexpr double kMostRate = 1e-3;
+// On a link corrections are what does not fit into a timestamp.
+constexpr TimeDelta kFraction = TimeDelta::FromNanos(2);
 
 TimeDelta Stretched(TimeDelta span, double rate) {
   return span + TimeDelta::FromNanosDouble(span.NanosDouble() * rate);
@@ -22,7 +24,10 @@ TimeDelta Stretched(TimeDelta span, double rate) {
 }  // namespace
 
 DelayP2p::DelayP2p(const PortSettings& settings, Rng rng)
-    : self_(settings.identity), interval_(settings.delay_interval), rng_(rng) {}
+    : self_(settings.identity),
+      interval_(settings.delay_interval),
+      behind_answers_(settings.asks_behind_answers),
+      rng_(rng) {}
 
 void DelayP2p::Start(MonoTime now, Sender& sender, PortActions& out) {
   Request(now, sender, out);
@@ -55,8 +60,13 @@ void DelayP2p::Request(MonoTime now, Sender& sender, PortActions& out) {
   x->token = token;
   x->requested = now;
   suspect_ = std::exchange(contested_, false);
-  // A little off the beat, lest all ports of a bridge are asked at once.
-  next_request_ = now + rng_.Uniform(0.9, 1.1) * interval_.ToDuration();
+  // A little off the beat, lest all ports of a bridge are asked at once; or behind the
+  // neighbour's next request.
+  const bool asked = std::exchange(neighbor_asks_, false) && behind_answers_;
+  const absl::Duration interval = interval_.ToDuration();
+  next_request_ =
+      now + (asked ? rng_.Uniform(2, 2.2) : rng_.Uniform(0.9, 1.1)) * interval;
+  earliest_ = now + 0.9 * interval;
 }
 
 DelayP2p::Exchange* DelayP2p::Match(const Header& header,
@@ -123,7 +133,12 @@ void DelayP2p::CompleteIfAll(const Exchange& x, PortActions& out) {
   LearnNeighborRate(x);
   const TimeDelta away = Stretched(*x.t4 - *x.t1, neighbor_rate_.value_or(local_rate_));
   const TimeDelta round_trip = away - (*x.t3 - *x.t2) - x.corrections;
-  out.push_back(PeerDelayMeasured{round_trip.Half(), *x.t4});
+  PeerDelayMeasured measured{.mean_link_delay = round_trip.Half(),
+                             .at = *x.t4,
+                             .responder = *x.responder,
+                             .t3 = {}};
+  if (*x.t3 != TaiTime() && x.corrections.Abs() <= kFraction) measured.t3 = x.t3;
+  out.push_back(measured);
 }
 
 void DelayP2p::LearnNeighborRate(const Exchange& x) {
@@ -147,33 +162,42 @@ void DelayP2p::LearnNeighborRate(const Exchange& x) {
 }
 
 void DelayP2p::OnPdelayReq(const Header& header, std::optional<LocalTime> received,
-                           MonoTime now, Sender& sender, PortActions& out) {
+                           std::optional<TaiTime> t2, MonoTime now, Sender& sender,
+                           PortActions& out) {
   if (!received) return out.push_back(Dropped{DropReason::kNoReceiveTimestamp});
   if (!IsPlausibleCorrection(header.correction)) {
     return out.push_back(Dropped{DropReason::kCorrectionOutOfRange});
   }
-  Message response = sender.NewMessage(
-      MessageType::kPdelayResp, header.sequence,
-      PdelayResp{.request_receipt = {}, .requesting_port = header.source});
+  Message response =
+      sender.NewMessage(MessageType::kPdelayResp, header.sequence,
+                        PdelayResp{.request_receipt = t2.value_or(TaiTime()),
+                                   .requesting_port = header.source});
   response.header.flags.two_step = true;
   answers_[oldest_answer_] = Answer{.token = sender.Send(response, out),
                                     .requested = now,
                                     .requester = header.source,
                                     .sequence = header.sequence,
-                                    .t2 = *received,
+                                    .received = *received,
+                                    .t2 = t2,
                                     .request_correction = header.correction};
   oldest_answer_ = (oldest_answer_ + 1) % answers_.size();
 }
 
-void DelayP2p::SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
+void DelayP2p::SendFollowUp(const Answer& answer, LocalTime sent, Sender& sender,
                             PortActions& out) {
-  Message follow_up = sender.NewMessage(
-      MessageType::kPdelayRespFollowUp, answer.sequence,
-      PdelayRespFollowUp{.response_origin = {}, .requesting_port = answer.requester});
-  const TimeDelta turnaround = Stretched(t3 - answer.t2, local_rate_);
+  PdelayRespFollowUp body{.response_origin = {}, .requesting_port = answer.requester};
+  TimeDelta correction = answer.request_correction;
+  const TimeDelta turnaround = Stretched(sent - answer.received, local_rate_);
   // The clock was stepped between the stamps: better no answer than a wrong one.
   if (!IsPlausibleCorrection(turnaround)) return;
-  follow_up.header.correction = turnaround + answer.request_correction;
+  if (answer.t2) {
+    body.response_origin = RoundToNano(*answer.t2 + turnaround);
+  } else {
+    correction += turnaround;
+  }
+  Message follow_up =
+      sender.NewMessage(MessageType::kPdelayRespFollowUp, answer.sequence, body);
+  follow_up.header.correction = correction;
   sender.Send(follow_up, out);
 }
 
@@ -194,6 +218,10 @@ bool DelayP2p::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,
     const Answer due = *std::exchange(answer, std::nullopt);
     if (now - kForgetAfter > due.requested) return false;
     SendFollowUp(due, sent, sender, out);
+    // Now we are as wide awake as the neighbour will be when it answers: with software
+    // stamps both ways take equally long.
+    neighbor_asks_ = true;
+    if (behind_answers_ && next_request_ && now >= earliest_) Request(now, sender, out);
     return true;
   }
   return false;

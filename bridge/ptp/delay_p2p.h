@@ -4,9 +4,9 @@
 // requester it measures the link, whoever is master; as the responder it lets the
 // neighbour do the same.
 //
-// The responder's stamps are of a clock that shows no TAI, so it answers in the
-// way that needs only their difference: both timestamps zero, t3 - t2 in the
-// correctionField of the Pdelay_Resp_Follow_Up (11.4.2 c) 8).
+// A responder whose stamps are of a clock that shows no TAI answers in the way that
+// needs only their difference: both timestamps zero, t3 - t2 in the correctionField of
+// the Pdelay_Resp_Follow_Up (11.4.2 c) 8). A master tells t2 and t3.
 //
 // t4 - t1 and t3 - t2 are of two clocks, neither of which is steered to the other. A
 // neighbour 20 ppm away that takes 10 ms to answer would so add 100 ns to the link.
@@ -46,9 +46,10 @@ class DelayP2p {
                     std::optional<LocalTime> received, MonoTime now, PortActions& out);
   void OnPdelayRespFollowUp(const Header& header, const PdelayRespFollowUp& follow_up,
                             MonoTime now, PortActions& out);
-  // Responder.
+  // Responder. `t2`: what TAI `received` was, in whole ns, if that is known.
   void OnPdelayReq(const Header& header, std::optional<LocalTime> received,
-                   MonoTime now, Sender& sender, PortActions& out);
+                   std::optional<TaiTime> t2, MonoTime now, Sender& sender,
+                   PortActions& out);
 
   // False: not a token of ours, or forgotten.
   bool OnTransmitted(TxToken token, LocalTime sent, MonoTime now, Sender& sender,
@@ -76,7 +77,8 @@ class DelayP2p {
     MonoTime requested;
     PortIdentity requester;
     SequenceId sequence;
-    LocalTime t2;
+    LocalTime received;
+    std::optional<TaiTime> t2;  // As it was told.
     TimeDelta request_correction;
   };
 
@@ -86,7 +88,7 @@ class DelayP2p {
                   MonoTime now, PortActions& out);
   void CompleteIfAll(const Exchange& exchange, PortActions& out);
   void LearnNeighborRate(const Exchange& exchange);
-  void SendFollowUp(const Answer& answer, LocalTime t3, Sender& sender,
+  void SendFollowUp(const Answer& answer, LocalTime sent, Sender& sender,
                     PortActions& out);
 
   // One end of the base line of the neighbour's rate.
@@ -98,8 +100,11 @@ class DelayP2p {
 
   PortIdentity self_;
   LogInterval interval_;
+  bool behind_answers_;
   Rng rng_;
-  std::optional<MonoTime> next_request_;
+  std::optional<MonoTime> next_request_;  // At the latest,
+  MonoTime earliest_;                     // and behind an answer of ours.
+  bool neighbor_asks_ = false;            // Since the last request.
   SequenceId sequence_;
   std::array<std::optional<Exchange>, kMaxExchanges> exchanges_;  // By sequenceId.
   bool contested_ = false;  // Two responders since the latest request ...

@@ -145,7 +145,8 @@ void MasterPort::OnPeerDelay(const Message& message, std::optional<LocalTime> re
     return delay_p2p_.OnPdelayRespFollowUp(header, *follow_up, now, out);
   }
   if (!limiter_.Admit(header.source, from, now)) return drop(DropReason::kRateLimited);
-  delay_p2p_.OnPdelayReq(header, received, now, sender_, out);
+  const auto t2 = received ? ToTai(*received) : std::nullopt;
+  delay_p2p_.OnPdelayReq(header, received, t2, now, sender_, out);
 }
 
 void MasterPort::OnTransmitted(TxToken token, LocalTime sent, MonoTime now,

@@ -59,6 +59,10 @@ struct DelayMeasured {
 struct PeerDelayMeasured {
   TimeDelta mean_link_delay;
   LocalTime at;
+  PortIdentity responder;
+  // Of a responder that sends its stamps, and all that is to be known of them: there
+  // were no corrections. Its clock need not be the one that its Syncs are of.
+  std::optional<TaiTime> t3;
 };
 // Everything measured so far belongs to another master: forget it.
 struct MeasuringRestarted {

@@ -20,6 +20,9 @@ struct PortSettings {
   DelayMechanism delay_mechanism = DelayMechanism::kE2E;
   LogInterval announce_interval{1};  // A slave's until the wire tells another one.
   LogInterval delay_interval{0};     // logMin(P)DelayReqInterval, likewise.
+  // A Pdelay_Req goes right behind our answer to the neighbour's, if it is due: better
+  // for software stamps, whose lateness depends on what went before.
+  bool asks_behind_answers = false;
   int announce_receipt_timeout = 3;
   std::vector<ClockIdentity> allowed_masters;  // Grandmasters; empty = any.
 };

@@ -71,7 +71,7 @@ void SlavePort::OnMessage(const Message& message, std::optional<LocalTime> recei
   } else if (const auto* d = std::get_if<DelayResp>(&message.body); d && e2e()) {
     delay_e2e_.OnDelayResp(header, *d, now, out);
   } else if (std::holds_alternative<PdelayReq>(message.body) && !e2e()) {
-    delay_p2p_.OnPdelayReq(header, received, now, sender_, out);
+    delay_p2p_.OnPdelayReq(header, received, std::nullopt, now, sender_, out);
   } else if (const auto* p = std::get_if<PdelayResp>(&message.body); p && !e2e()) {
     delay_p2p_.OnPdelayResp(header, *p, received, now, out);
   } else if (const auto* f = std::get_if<PdelayRespFollowUp>(&message.body);

@@ -11,8 +11,7 @@ void NativeSource::Stop(MonoTime now, ptp::PortActions& out) {
   const size_t first = out.size();
   port_.Stop(now, out);
   port_.set_local_rate(0);
-  estimator_.Reset();
-  last_good_sync_.reset();
+  Forget();
   Measure(first, now, out);
 }
 
@@ -24,8 +23,7 @@ void NativeSource::Restart(MonoTime now, ptp::PortActions& out) {
 void NativeSource::ForgetMeasurements(MonoTime now, ptp::PortActions& out) {
   port_.ForgetStamps();
   port_.set_local_rate(0);
-  estimator_.Reset();
-  last_good_sync_.reset();
+  Forget();
   port_.OnCalibrated(false, now, out);
 }
 
@@ -76,13 +74,13 @@ void NativeSource::Measure(size_t first, MonoTime now, ptp::PortActions& out) {
   for (size_t i = first; i < out.size(); ++i) {
     if (const auto* sync = std::get_if<ptp::SyncMeasured>(&out[i])) {
       estimator_.AddSync(sync->t2, sync->t1);
+      synced_to_ = sync->master;
     } else if (const auto* delay = std::get_if<ptp::DelayMeasured>(&out[i])) {
       estimator_.AddDelay(delay->t3, delay->t4);
     } else if (const auto* peer = std::get_if<ptp::PeerDelayMeasured>(&out[i])) {
-      estimator_.AddPeerDelay(peer->at, peer->mean_link_delay);
+      Add(*peer);
     } else if (std::holds_alternative<ptp::MeasuringRestarted>(out[i])) {
-      estimator_.Reset();
-      last_good_sync_.reset();
+      Forget();
     }
   }
   if (estimator_.last_sync() && estimator_.last_sync() != sync_before) {
@@ -93,6 +91,24 @@ void NativeSource::Measure(size_t first, MonoTime now, ptp::PortActions& out) {
   if (estimator_.ready() != ready_before) {
     port_.OnCalibrated(estimator_.ready(), now, out);
   }
+}
+
+void NativeSource::Add(const ptp::PeerDelayMeasured& peer) {
+  estimator_.AddPeerDelay(peer.at, peer.mean_link_delay);
+  const auto map = estimator_.Map();
+  if (hardware() || !map || !peer.t3 || peer.responder != synced_to_) return;
+  // What a Sync would have taken now, as the estimator has it, less what the answer
+  // did.
+  const TimeDelta lag = *peer.t3 - *map->Map(peer.at, map->era()) +
+                        estimator_.mean_path_delay() +
+                        settings_.estimator.delay_asymmetry;
+  sync_lags_.Add(lag, peer.mean_link_delay);
+}
+
+void NativeSource::Forget() {
+  estimator_.Reset();
+  last_good_sync_.reset();
+  sync_lags_.Clear();
 }
 
 }  // namespace bridge

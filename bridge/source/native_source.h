@@ -9,6 +9,7 @@
 
 #include "bridge/base/rng.h"
 #include "bridge/ptp/slave_port.h"
+#include "bridge/source/sync_lag.h"
 #include "bridge/source/time_source.h"
 #include "bridge/time/event_stamp.h"
 
@@ -56,14 +57,19 @@ class NativeSource final : public TimeSource {
     return settings_.estimator.stamps == StampKind::kHardware;
   }
   bool measures_on_raw() const override { return !hardware(); }
+  TimeDelta sync_lag() const override { return sync_lags_.value(); }
   PhcTimeBase& phc() { return carrier_.phc(); }
   const PhcTimeBase& phc() const { return carrier_.phc(); }
 
  private:
   void Measure(size_t first, MonoTime now, ptp::PortActions& out);
+  void Add(const ptp::PeerDelayMeasured& peer);
+  void Forget();
 
   const Settings settings_;
   ptp::SlavePort port_;
+  SyncLag sync_lags_;
+  ptp::PortIdentity synced_to_;
 };
 
 }  // namespace bridge

@@ -59,7 +59,20 @@ class TimeSource {
   // The program that has to do with the master answers. Always, where that is us.
   virtual bool answers() const { return true; }
 
+  // What Syncs take longer than the estimator can know.
+  virtual TimeDelta sync_lag() const { return {}; }
+
   const OffsetEstimator& estimator() const { return estimator_; }
+  // As the estimator has them, but for that.
+  std::optional<ClockMap<Local, Tai>> Map() const {
+    const auto map = estimator_.Map();
+    return map ? std::optional(map->Shifted(sync_lag())) : std::nullopt;
+  }
+  TimeDelta MeanPathDelay() const { return estimator_.mean_path_delay() + sync_lag(); }
+  // Half of a lag more: it may be in the other direction, too.
+  TimeDelta ErrorBound(LocalTime now) const {
+    return estimator_.ErrorBound(now) + sync_lag().Abs().Half();
+  }
   // When the newest Sync arrived that the estimator used.
   std::optional<MonoTime> last_good_sync() const { return last_good_sync_; }
   // Stamps that belong to no time that may be: another era, another clock.

@@ -57,6 +57,9 @@ class ClockMap {
     return to_ + elapsed + TimeDelta::FromNanosDouble(elapsed.NanosDouble() * rate_);
   }
 
+  // The same, but later on To's scale.
+  ClockMap Shifted(TimeDelta by) const { return {from_, to_ + by, rate_, era_}; }
+
   // How far `instant` is from the pair the map was made at.
   TimeDelta Age(Timestamp<From> instant) const { return instant - from_; }
   double rate() const { return rate_; }

@@ -53,11 +53,12 @@ class DelayP2pTest : public testing::Test {
     delay_.OnTime(*delay_.Deadline(), sender_, out);
     request_ = All<Send>(out).at(0);
   }
-  PortActions AskUs(std::optional<LocalTime> received, TimeDelta correction = {}) {
+  PortActions AskUs(std::optional<LocalTime> received, TimeDelta correction = {},
+                    std::optional<TaiTime> t2 = {}) {
     Message m = From(kMaster, 77, PdelayReq{});
     m.header.correction = correction;
     PortActions out;
-    delay_.OnPdelayReq(m.header, received, After(0.5), sender_, out);
+    delay_.OnPdelayReq(m.header, received, t2, After(0.5), sender_, out);
     return out;
   }
   static void ExpectLinkDelay(const PortActions& out, TimeDelta expected) {
@@ -66,6 +67,23 @@ class DelayP2pTest : public testing::Test {
     EXPECT_TRUE(measured[0].mean_link_delay == expected)
         << measured[0].mean_link_delay.ToString();
     EXPECT_TRUE(measured[0].at == Local(7100));
+  }
+
+  explicit DelayP2pTest(bool asks_behind_answers) : DelayP2pTest() {
+    settings_.asks_behind_answers = asks_behind_answers;
+    delay_ = DelayP2p(settings_, Rng(42));
+    PortActions out;
+    delay_.Start(kStart, sender_, out);
+    request_ = All<Send>(out).at(0);
+  }
+
+  // A request of the neighbour's is heard and the answer sent: what is sent then.
+  std::vector<Send> AskedAndAnswered(double seconds) {
+    PortActions out;
+    delay_.OnPdelayReq(From(kMaster, 77, PdelayReq{}).header, Local(0), {},
+                       After(seconds), sender_, out);
+    const Send response = All<Send>(out).at(0);
+    return All<Send>(Transmitted(response.token, Local(50'000), seconds));
   }
 
   PortSettings settings_ = Settings(DelayMechanism::kP2P);
@@ -86,6 +104,30 @@ TEST_F(DelayP2pTest, AsksAtStartAndThenAboutOnceAnInterval) {
     last = *delay_.Deadline();
     NextRequest();
   }
+}
+
+class BehindAnswers : public DelayP2pTest {
+ protected:
+  BehindAnswers() : DelayP2pTest(true) {}
+};
+
+TEST_F(BehindAnswers, ItAsksWhenThatIsDue) {
+  EXPECT_EQ(AskedAndAnswered(0.8).size(), 1u) << "too early: the follow-up alone";
+  const auto sends = AskedAndAnswered(0.9);
+  ASSERT_EQ(sends.size(), 2u);
+  EXPECT_EQ(sends[1].type, MessageType::kPdelayReq);
+  EXPECT_GE(*delay_.Deadline(), After(0.9 + 2)) << "waits for the neighbour";
+  // Which asks no more.
+  NextRequest();
+  EXPECT_LE(*delay_.Deadline(), After(0.9 + 2.2 + 1.1));
+}
+
+TEST_F(DelayP2pTest, AsksAtItsOwnTimeUnlessToldOtherwise) {
+  const MonoTime due = *delay_.Deadline();
+  EXPECT_EQ(AskedAndAnswered(0.9).size(), 1u) << "the follow-up alone";
+  EXPECT_EQ(*delay_.Deadline(), due);
+  NextRequest();
+  EXPECT_LE(*delay_.Deadline(), due + Nanos(1'100'000'000));
 }
 
 TEST_F(DelayP2pTest, MeasuresTwoStepInAnyOrder) {
@@ -119,6 +161,33 @@ TEST_F(DelayP2pTest, TakesOutTheCorrectionsOfBothAnswers) {
   follow_up.header.correction = Nanos(100);
   Hear(response);
   ExpectLinkDelay(Hear(follow_up), Nanos(850));
+}
+
+TEST_F(DelayP2pTest, TellsWhenTheAnswerLeftWhereThatIsTheWholeTruth) {
+  T1();
+  Hear(Response());
+  auto measured = All<PeerDelayMeasured>(Hear(FollowUpMessage()));
+  ASSERT_EQ(measured.size(), 1u);
+  EXPECT_EQ(measured[0].responder, kMaster);
+  ASSERT_TRUE(measured[0].t3);
+  EXPECT_TRUE(*measured[0].t3 == Tai(6100));
+
+  NextRequest();
+  T1();
+  Message response = Response();
+  response.header.correction = Nanos(200);  // Something stands between.
+  Hear(response);
+  measured = All<PeerDelayMeasured>(Hear(FollowUpMessage()));
+  ASSERT_EQ(measured.size(), 1u);
+  EXPECT_FALSE(measured[0].t3);
+
+  NextRequest();
+  T1();
+  response = Response();
+  response.header.flags.two_step = false;
+  measured = All<PeerDelayMeasured>(Hear(response));
+  ASSERT_EQ(measured.size(), 1u);
+  EXPECT_FALSE(measured[0].t3) << "one-step";
 }
 
 TEST_F(DelayP2pTest, TwoRespondersSpoilTheExchangeAndTheNext) {
@@ -210,6 +279,20 @@ TEST_F(DelayP2pTest, AnswersANeighbourWithTheTurnaroundInTheCorrection) {
   EXPECT_FALSE(known_) << "a token is good for one stamp";
 }
 
+TEST_F(DelayP2pTest, AnswersWithBothStampsWhereTheyAreKnownToBeTai) {
+  delay_.set_local_rate(1e-3);
+  const auto sends = All<Send>(AskUs(Local(1000), Nanos(7), Tai(90'000)));
+  ASSERT_EQ(sends.size(), 1u);
+  EXPECT_TRUE(std::get<PdelayResp>(Parsed(sends[0]).body).request_receipt ==
+              Tai(90'000));
+  const auto follow_ups = All<Send>(Transmitted(sends[0].token, Local(4500), 0.6));
+  ASSERT_EQ(follow_ups.size(), 1u);
+  const Message follow_up = Parsed(follow_ups[0]);
+  EXPECT_TRUE(std::get<PdelayRespFollowUp>(follow_up.body).response_origin ==
+              Tai(93'504));  // 3503.5 in whole ns.
+  EXPECT_TRUE(follow_up.header.correction == Nanos(7));
+}
+
 TEST_F(DelayP2pTest, OneSideMeasuresWhatTheOtherAnswers) {
   // Both ends are ours: 1000 ns of link, the far clock 10 s ahead.
   PortSettings far_settings = settings_;
@@ -220,8 +303,8 @@ TEST_F(DelayP2pTest, OneSideMeasuresWhatTheOtherAnswers) {
 
   T1();
   PortActions out;
-  far.OnPdelayReq(Parsed(request_).header, Local(kAhead + 1100), After(0.1), far_sender,
-                  out);
+  far.OnPdelayReq(Parsed(request_).header, Local(kAhead + 1100), {}, After(0.1),
+                  far_sender, out);
   const Send response = All<Send>(out).at(0);
   EXPECT_THAT(Hear(Parsed(response)), IsEmpty());
   out.clear();

@@ -662,16 +662,31 @@ TEST_F(P2pMasterPortTest, MeasuresAndAnswersOnItsLinkInEveryStateButStandingBack
   EXPECT_GE(Sends(MessageType::kPdelayReq).size(), 2u);
 }
 
-TEST_F(P2pMasterPortTest, TellsTheTurnaroundInThePdelayRespFollowUp) {
+TEST_F(P2pMasterPortTest, TellsItsStampsInPdelayResps) {
   BecomeMaster();
   Message request = From(kSlaveA, 9, PdelayReq{});
   request.header.correction = Nanos(40);
   Hear(request, Local(1000));
   const Send response = Sends(MessageType::kPdelayResp).at(0);
+  EXPECT_TRUE(std::get<PdelayResp>(Parsed(response).body).request_receipt == Tai(1000));
   Transmitted(response.token, Local(6000));
   const Message m = Parsed(Sends(MessageType::kPdelayRespFollowUp).at(0));
-  EXPECT_TRUE(m.header.correction == Nanos(5040));
-  EXPECT_EQ(std::get<PdelayRespFollowUp>(m.body).requesting_port, kSlaveA);
+  EXPECT_TRUE(m.header.correction == Nanos(40));
+  const auto& follow_up = std::get<PdelayRespFollowUp>(m.body);
+  EXPECT_TRUE(follow_up.response_origin == Tai(6000));
+  EXPECT_EQ(follow_up.requesting_port, kSlaveA);
+}
+
+TEST_F(P2pMasterPortTest, TellsTheTurnaroundAloneWhileItHasNoTai) {
+  BecomeMaster();
+  port_->set_clock(std::nullopt);
+  Hear(From(kSlaveA, 9, PdelayReq{}), Local(1000));
+  const Send response = Sends(MessageType::kPdelayResp).at(0);
+  EXPECT_TRUE(std::get<PdelayResp>(Parsed(response).body).request_receipt == TaiTime());
+  Transmitted(response.token, Local(6000));
+  const Message m = Parsed(Sends(MessageType::kPdelayRespFollowUp).at(0));
+  EXPECT_TRUE(m.header.correction == Nanos(5000));
+  EXPECT_TRUE(std::get<PdelayRespFollowUp>(m.body).response_origin == TaiTime());
 }
 
 TEST_F(P2pMasterPortTest, MeasuresItsLink) {
