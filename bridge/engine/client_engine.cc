@@ -420,6 +420,7 @@ void ClientEngine::OnResume(MonoTime now, Actions& out) {
   ptp::PortActions said;
   source_->Restart(now, said);
   last_reading_.reset();
+  servo_.Reset();
   continuity_.Forget();
   Absorb(said, now, out);
   Consider(now, out);

@@ -79,7 +79,8 @@ class Engine {
   virtual void OnKernelClock(const KernelClock& clock, MonoTime now, Actions& out) = 0;
   // A grandmaster's, with gnss.gpsd.
   virtual void OnGnss(const GnssReport&, MonoTime, Actions&) {}
-  // The system slept: CLOCK_MONOTONIC_RAW stood still meanwhile.
+  // The system slept: CLOCK_MONOTONIC_RAW stood still meanwhile. Or the PHC is another
+  // one now.
   virtual void OnResume(MonoTime now, Actions& out) = 0;
 
   // Withdraws every output. Nothing is published afterwards.

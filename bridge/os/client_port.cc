@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "bridge/base/status_macros.h"
 #include "bridge/os/clocks.h"
+#include "bridge/os/ethtool.h"
 #include "bridge/time/waiting.h"
 
 namespace bridge::os {
@@ -123,18 +124,21 @@ void ClientPort::Start(MonoTime now) {
         {Severity::kWarning, absl::StrCat("looking at the interface once a second: ",
                                           link_.netlink_status().message())});
   }
-  if (hardware_.present()) {
-    // Better the frequency it had when it last followed a master than none.
-    if (const auto first = RememberedFrequency(now)) {
-      Adjust(*first, now);
-    } else {
-      FollowDial(now);
-    }
-  }
+  BeginSteering(now);
   engine_->OnPair(ReadPair(), now, actions_);
   engine_->OnLink(link_.IsUp(), now, actions_);
   CarryOut(now);
   Flush(now);
+}
+
+// Better the frequency it had when it last followed a master than none.
+void ClientPort::BeginSteering(MonoTime now) {
+  if (!hardware_.present()) return;
+  if (const auto first = RememberedFrequency(now)) {
+    Adjust(*first, now);
+  } else {
+    FollowDial(now);
+  }
 }
 
 std::optional<SetPhcFrequency> ClientPort::RememberedFrequency(MonoTime now) {
@@ -185,7 +189,7 @@ void ClientPort::AfterTurn(MonoTime now) {
 
 void ClientPort::ReadFrames(bool errors, MonoTime now) {
   // After the stamps that wait to be read and before they are used.
-  if (!hardware_.present()) {
+  if (!hardware()) {
     engine_->OnPair(ReadPair(), now, actions_);
     CarryOut(now);
   }
@@ -193,7 +197,7 @@ void ClientPort::ReadFrames(bool errors, MonoTime now) {
   while (transport_) {
     const auto frame = transport_->Receive(buffer_);
     if (!frame.ok()) {
-      Warn(std::string(frame.status().message()), now);
+      TellNetworkError(frame.status(), now);
       break;
     }
     if (!*frame) break;
@@ -208,7 +212,7 @@ void ClientPort::ReadTransmitted(MonoTime now) {
     const auto stamp = transport_->ReadTransmitted();
     if (!stamp) break;
     if (meter_) meter_->StampRead(stamp->token, stamp->sent, MonoNow());
-    if (!hardware_.present()) engine_->OnPair(ReadPair(), now, actions_);
+    if (!hardware()) engine_->OnPair(ReadPair(), now, actions_);
     engine_->OnTransmitted(stamp->token, stamp->sent, now, actions_);
     CarryOut(now);
   }
@@ -224,18 +228,21 @@ void ClientPort::OnLinkEvent(std::optional<LinkEvent> event, MonoTime now) {
     case LinkEvent::kDown:
       log_.Write({Severity::kNotice,
                   absl::StrCat(name, link_.IsUp() ? " is up" : " is down")});
+      // Drivers that reset the PHC with the link forget this, too.
+      if (link_.IsUp() && adjusted_) Adjust(SetPhcFrequency(*dialled_), now);
       break;
     case LinkEvent::kGone:
       log_.Write({Severity::kWarning,
                   absl::StrCat(name, " is gone: waiting until there is one again")});
       transport_.reset();
+      LosePhc(now);
       break;
     case LinkEvent::kBack:
     case LinkEvent::kReplaced:
       log_.Write({Severity::kNotice, absl::StrCat(name, " is there again")});
       engine_->OnLink(false, now, actions_);
       CarryOut(now);
-      hardware_lost_ = hardware_.present();  // It may be another one now.
+      LosePhc(now);  // It may be another one now.
       Reopen(now);
       break;
   }
@@ -243,31 +250,44 @@ void ClientPort::OnLinkEvent(std::optional<LinkEvent> event, MonoTime now) {
   CarryOut(now);
 }
 
+// Its number is free as soon as nobody has it open: then it can come back as it was.
+void ClientPort::LosePhc(MonoTime now) {
+  RememberFrequency(now);
+  hardware_ = Hardware();
+  dialled_.reset();
+  adjusted_ = false;
+}
+
+// Whatever the configuration names: by now it may be another's.
+absl::Status ClientPort::FindPhc(MonoTime now) {
+  Config again = config_;
+  again.phc.device = "auto";
+  ASSIGN_OR_RETURN(hardware_, FindHardware(again));
+  for (const LogLine& line : std::exchange(hardware_.news, {})) log_.Write(line);
+  engine_->OnResume(now, actions_);
+  CarryOut(now);
+  BeginSteering(now);
+  return absl::OkStatus();
+}
+
 void ClientPort::Reopen(MonoTime now) {
-  if (hardware_lost_) {
-    Config again = config_;
-    again.phc.device = "auto";
-    auto found = FindHardware(again);
-    if (!found.ok()) return Warn(std::string(found.status().message()), now);
-    hardware_ = *std::move(found);
-    hardware_lost_ = false;
-    dialled_.reset();
-    engine_->OnResume(now, actions_);
-    CarryOut(now);
-    FollowDial(now);
+  const auto open = [this, now]() -> absl::Status {
+    if (hardware() && !hardware_.present()) RETURN_IF_ERROR(FindPhc(now));
+    ASSIGN_OR_RETURN(transport_, PtpTransport::Open(TransportOptions(config_)));
+    return absl::OkStatus();
+  };
+  transport_.reset();
+  if (const absl::Status opened = open(); !opened.ok()) {
+    const std::string refusal(opened.message());
+    if (refusal != last_refusal_) log_.Write({Severity::kWarning, refusal});
+    last_refusal_ = refusal;
+    return;
   }
-  auto opened = PtpTransport::Open(TransportOptions(config_));
-  if (opened.ok()) {
-    transport_ = *std::move(opened);
-    if (meter_) {  // The interface is another one now.
-      meter_.reset();
-      if (const auto measured = OpenMeter(); !measured.ok()) {
-        Warn(std::string(measured.message()), now);
-      }
-    }
-  } else {
-    transport_.reset();
-    Warn(std::string(opened.status().message()), now);
+  last_refusal_.clear();
+  if (!meter_) return;
+  meter_.reset();  // The interface is another one now.
+  if (const auto measured = OpenMeter(); !measured.ok()) {
+    Warn(std::string(measured.message()), now);
   }
 }
 
@@ -284,13 +304,19 @@ void ClientPort::OncePerSecond(const std::optional<KernelClock>& kernel, MonoTim
 }
 
 void ClientPort::LookAfterHardware(MonoTime now) {
-  if (hardware_lost_) return;
   if (++seconds_ % kFollowDial == 0) FollowDial(now);
   if (seconds_ % kRemember == 0) RememberFrequency(now);
   // While it is wrong, one-step Syncs leave with what we guess.
   const bool one_step = syncs_ == SyncStamps::kOneStep;
   if (!one_step && seconds_ % kLookAfterStamps != 0) return;
   const std::string& interface = config_.ptp.interface;
+  if (AnotherClockStamps()) {
+    Warn(absl::StrCat(interface, " stamps no more with ", hardware_.phc->device(),
+                      ": looking for its clock anew"),
+         now);
+    LosePhc(now);
+    return;
+  }
   if (HardwareStampsEnabled(interface, config_.ptp.transport, syncs_) != false) return;
   ++stamps_switched_on_again_;
   const absl::Status enabled =
@@ -300,6 +326,15 @@ void ClientPort::LookAfterHardware(MonoTime now) {
           "another program switched the hardware time stamps of ", interface, " off",
           enabled.ok() ? "; they are on again" : absl::StrCat(": ", enabled.message())),
       now);
+}
+
+// Of an interface with several, the one that stamps may be chosen at any time
+// (ETHTOOL_MSG_TSCONFIG_SET, Linux 6.14). The ioctl says it too, in a tenth of the
+// calls.
+bool ClientPort::AnotherClockStamps() const {
+  const auto stamps = ReadStampsByIoctl(config_.ptp.interface);
+  const int ours = hardware_.phc->index();
+  return stamps && stamps->phc && ours >= 0 && *stamps->phc != ours;
 }
 
 // Somebody else may steer the PHC too. What is dialled is undone either way, as far as
@@ -329,26 +364,38 @@ void ClientPort::FollowDial(MonoTime now) {
 
 ClockReading ClientPort::ReadClocks(MonoTime now) {
   std::optional<CrossTimestamp<Phc>> phc;
-  if (hardware_.present() && !hardware_lost_) {
+  if (hardware_.present()) {
     const auto read = hardware_.phc->Read();
     if (read.ok()) {
       phc = *read;
       if (meter_) meter_->OnPhcReading(*read);
     } else {
-      Warn(std::string(read.status().message()), now);
-      hardware_lost_ = absl::IsNotFound(read.status());
+      OnPhcError(read.status(), now);
     }
   }
   return {ReadPair(), phc};
 }
 
+// One that is gone is waited for. The engine hears of it within a second, from
+// OncePerSecond.
+void ClientPort::OnPhcError(const absl::Status& error, MonoTime now) {
+  if (!absl::IsNotFound(error)) return Warn(std::string(error.message()), now);
+  log_.Write({Severity::kWarning,
+              absl::StrCat(hardware_.phc->device(), " is gone: waiting until ",
+                           config_.ptp.interface, " has a clock")});
+  LosePhc(now);
+}
+
 void ClientPort::Adjust(const PhcCommand& command, MonoTime now) {
+  if (!hardware_.present()) return;
   const RawTime before = RawNow();
   const auto applied = hardware_.phc->Adjust(command);
   const RawTime after = RawNow();
   if (!applied.ok()) {
-    Warn(std::string(applied.status().message()), now);
-    engine_->OnPhcAdjusted({command, std::nullopt}, now, actions_);
+    const bool gone = absl::IsNotFound(applied.status());
+    OnPhcError(applied.status(), now);
+    // No refusal: it will do again when it is back.
+    if (!gone) engine_->OnPhcAdjusted({command, std::nullopt}, now, actions_);
     return;
   }
   if (meter_ && std::holds_alternative<StepPhc>(*applied)) meter_->OnPhcStepped();
@@ -381,13 +428,19 @@ void ClientPort::Send(const ptp::Send& message, MonoTime now) {
   if (meter_ && ptp::IsEvent(message.type)) meter_->Sending(message, MonoNow());
   const absl::Status sent = transport_->Send(message);
   sent_event_ |= sent.ok() && ptp::IsEvent(message.type);
-  if (!sent.ok()) Warn(std::string(sent.message()), now);
+  if (!sent.ok()) TellNetworkError(sent, now);
 }
 
 void ClientPort::Flush(MonoTime now) {
   if (!transport_) return;
   const absl::Status sent = transport_->Flush();
-  if (!sent.ok()) Warn(std::string(sent.message()), now);
+  if (!sent.ok()) TellNetworkError(sent, now);
+}
+
+// An interface that is down or gone is told of as such, when it is looked at.
+void ClientPort::TellNetworkError(const absl::Status& error, MonoTime now) {
+  const auto interface = ReadInterface(config_.ptp.interface);
+  if (interface.ok() && interface->up) Warn(std::string(error.message()), now);
 }
 
 StatusReport ClientPort::Report(MonoTime now) const {
@@ -422,6 +475,11 @@ StatusReport ClientPort::Report(MonoTime now) const {
     count("phc_read_errors", hardware_.phc->read_errors());
     count("phc_dialled_by_others", dialled_by_others_);
     count("stamps_switched_on_again", stamps_switched_on_again_);
+  } else if (hardware()) {
+    report.phc.reset();
+    report.warnings.push_back(
+        {"phc-gone", absl::StrCat("waiting until there is a ", config_.ptp.interface,
+                                  " with a hardware clock")});
   }
   return report;
 }

@@ -52,9 +52,19 @@ class ClientPort final : public Port {
   void ReadFrames(bool errors, MonoTime now);
   void ReadTransmitted(MonoTime now);
   void OnLinkEvent(std::optional<LinkEvent> event, MonoTime now);
-  bool Ready() const { return transport_ != nullptr && !hardware_lost_; }
+  // Without a PHC where there was one, there is nothing to measure with.
+  bool hardware() const { return config_.ptp.timestamping == Timestamping::kHardware; }
+  bool Ready() const {
+    return transport_ != nullptr && hardware_.present() == hardware();
+  }
+  void TellNetworkError(const absl::Status& error, MonoTime now);
   void Reopen(MonoTime now);
+  absl::Status FindPhc(MonoTime now);
+  void LosePhc(MonoTime now);
+  void OnPhcError(const absl::Status& error, MonoTime now);
+  void BeginSteering(MonoTime now);
   void LookAfterHardware(MonoTime now);
+  bool AnotherClockStamps() const;
   void FollowDial(MonoTime now);
   std::optional<SetPhcFrequency> RememberedFrequency(MonoTime now);
   void RememberFrequency(MonoTime now);
@@ -64,8 +74,7 @@ class ClientPort final : public Port {
   void Send(const ptp::Send& message, MonoTime now) override;
   void Flush(MonoTime now);
 
-  Hardware hardware_;
-  bool hardware_lost_ = false;  // Its PHC is gone: waiting for one.
+  Hardware hardware_;  // Not present although hardware(): waiting for a PHC.
   SyncStamps syncs_ = SyncStamps::kTwoStep;
   LinkMonitor link_;
   std::unique_ptr<PtpTransport> transport_;  // Null while the interface is gone.
@@ -76,7 +85,8 @@ class ClientPort final : public Port {
   std::array<uint8_t, PtpTransport::kBufferSize> buffer_;
   bool sent_event_ = false;  // In this turn.
   std::optional<SetPhcFrequency> dialled_;
-  bool adjusted_ = false;  // By us: worth remembering.
+  bool adjusted_ = false;     // By us: worth remembering.
+  std::string last_refusal_;  // To be opened again, as it was told.
   int seconds_ = 0;
   uint64_t stamps_switched_on_again_ = 0;
   uint64_t dialled_by_others_ = 0;

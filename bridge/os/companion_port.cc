@@ -137,7 +137,10 @@ void CompanionPort::OncePerSecond(const std::optional<KernelClock>& kernel,
                                   MonoTime now) {
   Port::OncePerSecond(kernel, now);
   LookAfterSocket(now);
-  if (clock_.stamps == StampKind::kHardware && phc_ == nullptr) OpenPhc(now);
+  if (clock_.stamps == StampKind::kHardware && phc_ == nullptr) {
+    OpenPhc(now);
+    CarryOut(now);
+  }
 }
 
 // ---- ptp4l comes and goes.
@@ -189,24 +192,33 @@ void CompanionPort::Ask(const SendManagement& question, MonoTime now) {
 void CompanionPort::Use(const UseClock& clock, MonoTime now) {
   clock_ = clock;
   phc_.reset();
+  phc_lost_ &= clock.stamps == StampKind::kHardware;
   dialled_.reset();
   if (clock.stamps == StampKind::kHardware) OpenPhc(now);
 }
 
 void CompanionPort::OpenPhc(MonoTime now) {
-  const auto device = DeviceOf(clock_, config_);
-  if (!device.ok()) return Warn(std::string(device.status().message()), now);
-  auto opened = PhcDevice::Open(*device, PhcDevice::Access::kRead);
-  if (!opened.ok()) return Warn(std::string(opened.status().message()), now);
-  phc_ = *std::move(opened);
+  const absl::Status opened = TryPhc();
+  if (!opened.ok() && opened.message() != phc_refusal_) {
+    log_.Write({Severity::kWarning, std::string(opened.message())});
+  }
+  phc_refusal_ = std::string(opened.message());
+  // It may be another one now.
+  if (opened.ok() && std::exchange(phc_lost_, false)) engine_->OnResume(now, actions_);
+}
+
+absl::Status CompanionPort::TryPhc() {
+  ASSIGN_OR_RETURN(const std::string device, DeviceOf(clock_, config_));
+  ASSIGN_OR_RETURN(phc_, PhcDevice::Open(device, PhcDevice::Access::kRead));
   log_.Write(
-      {Severity::kNotice, absl::StrCat("ptp4l's time stamps are of ", *device, " (",
+      {Severity::kNotice, absl::StrCat("ptp4l's time stamps are of ", device, " (",
                                        phc_->clock_name(), "), which is only read")});
   if (clock_.phc_index && phc_->index() >= 0 && phc_->index() != *clock_.phc_index) {
     log_.Write({Severity::kWarning,
-                absl::StrCat("phc.device is ", *device, ", but ptp4l stamps with ",
+                absl::StrCat("phc.device is ", device, ", but ptp4l stamps with ",
                              "/dev/ptp", *clock_.phc_index)});
   }
+  return absl::OkStatus();
 }
 
 ClockReading CompanionPort::ReadClocks(MonoTime now) {
@@ -216,10 +228,15 @@ ClockReading CompanionPort::ReadClocks(MonoTime now) {
     const auto read = phc_->Read();
     if (read.ok()) {
       phc = *read;
+    } else if (absl::IsNotFound(read.status())) {
+      log_.Write({Severity::kWarning, absl::StrCat(phc_->device(),
+                                                   " is gone: waiting until ptp4l's "
+                                                   "clock is back")});
+      phc_.reset();
+      dialled_.reset();
+      phc_lost_ = true;
     } else {
       Warn(std::string(read.status().message()), now);
-      if (absl::IsNotFound(read.status()))
-        phc_.reset();  // Opened anew when it is back.
     }
   }
   return {ReadPair(), phc};
@@ -239,8 +256,10 @@ StatusReport CompanionPort::Report(MonoTime now) const {
   report.counters.emplace_back("management_sockets_opened", sockets_opened_);
   if (phc_ != nullptr && report.phc) {
     DescribePhc(*phc_, *report.phc);
-    report.phc->device = phc_->device();
     report.counters.emplace_back("phc_read_errors", phc_->read_errors());
+  } else if (phc_lost_) {
+    report.phc.reset();
+    report.warnings.push_back({"phc-gone", "waiting until ptp4l's clock is back"});
   }
   return report;
 }

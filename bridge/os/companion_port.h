@@ -41,6 +41,7 @@ class CompanionPort final : public Port {
   void LookAfterSocket(MonoTime now);
   void LoseSocket(MonoTime now);
   void OpenPhc(MonoTime now);
+  absl::Status TryPhc();
   void Ask(const SendManagement& question, MonoTime now) override;
   void Use(const UseClock& clock, MonoTime now) override;
   ClockReading ReadClocks(MonoTime now) override;
@@ -56,6 +57,8 @@ class CompanionPort final : public Port {
   std::string last_refusal_;  // Why there is no socket, as the log has it.
   UseClock clock_;
   std::unique_ptr<PhcDevice> phc_;  // Null: software stamps, or it can't be opened.
+  std::string phc_refusal_;         // Why it can't, as the log has it.
+  bool phc_lost_ = false;           // There was one.
   std::optional<SetPhcFrequency> dialled_;  // As the engine was told.
   uint64_t sockets_opened_ = 0;
 };

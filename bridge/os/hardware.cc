@@ -29,10 +29,13 @@ absl::StatusOr<Hardware> Open(Config& config, const HardwareStamps& stamps) {
         " is a virtual clock, and frames are stamped by the real one (use ", own,
         " with phc.mode = \"observe\")"));
   }
-  if (config.phc.device != own) {
-    found.news.push_back(
-        {Severity::kWarning, absl::StrCat("phc.device is ", config.phc.device, ", but ",
-                                          interface, " stamps with ", own)});
+  // Without sysfs there is its name only.
+  const bool other = found.phc->index() >= 0 ? found.phc->index() != stamps.phc_index
+                                             : config.phc.device != own;
+  if (other) {
+    return absl::InvalidArgumentError(absl::StrCat("phc.device is ", config.phc.device,
+                                                   ", but ", interface, " stamps with ",
+                                                   own, " (use that, or \"auto\")"));
   }
   return found;
 }
@@ -97,7 +100,7 @@ absl::StatusOr<Hardware> FindHardware(Config& config) {
   }
   config.ptp.timestamping = Timestamping::kHardware;
   DecideMode(config, *found);
-  found->quirks = QuirksOf(stamps.driver, found->phc->clock_name(), stamps.phcs.size());
+  found->quirks = QuirksOf(stamps.driver, found->phc->clock_name(), stamps.phcs);
   found->news.push_back(
       {Severity::kNotice,
        absl::StrCat("hardware time stamps of ", config.phc.device, " (",

@@ -8,17 +8,19 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "bridge/base/status_macros.h"
 #include "bridge/os/errno_status.h"
+#include "bridge/os/ethtool.h"
 #include "bridge/os/file_descriptor.h"
 #include "bridge/os/interface.h"
 
@@ -62,9 +64,17 @@ std::string RealDeviceOf(std::string interface) {
   return interface;
 }
 
+std::string ClockNameOf(int phc) {
+  std::string name;
+  std::getline(std::ifstream(absl::StrCat("/sys/class/ptp/ptp", phc, "/clock_name")),
+               name);
+  return name;
+}
+
 // MACs register theirs under the bus device or the interface, PHYs under themselves.
-std::vector<int> PhcsOf(const std::string& interface) {
-  std::vector<int> out;
+// Netlink knows of those elsewhere too.
+std::map<int, std::string> PhcsOf(const std::string& interface) {
+  std::vector<int> found = ReadStampingPhcs(interface);
   for (const char* place : {"device", "phydev", "."}) {
     std::error_code ignored;
     const std::filesystem::directory_iterator end;
@@ -75,12 +85,12 @@ std::vector<int> PhcsOf(const std::string& interface) {
       absl::string_view name = file;
       int index;
       if (absl::ConsumePrefix(&name, "ptp") && absl::SimpleAtoi(name, &index)) {
-        out.push_back(index);
+        found.push_back(index);
       }
     }
   }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
+  std::map<int, std::string> out;
+  for (const int index : found) out[index] = ClockNameOf(index);
   return out;
 }
 
@@ -91,13 +101,6 @@ int TransmitType(SyncStamps syncs) {
 bool Suitable(const hwtstamp_config& setting, Transport transport, SyncStamps syncs) {
   return setting.tx_type == TransmitType(syncs) &&
          LetsEventMessagesIn(setting.rx_filter, transport);
-}
-
-// By ETHTOOL_GET_TS_INFO, 0 if not even that can be answered.
-ethtool_ts_info StampsOf(const std::string& interface) {
-  ethtool_ts_info info{};
-  info.cmd = ETHTOOL_GET_TS_INFO;
-  return Ask(interface, SIOCETHTOOL, info) == 0 ? info : ethtool_ts_info{};
 }
 
 absl::Status Refused(int error, const std::string& interface) {
@@ -126,12 +129,15 @@ absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface) 
   HardwareStamps out;
   out.driver = DriverOf(device);
   out.phcs = PhcsOf(device);
-  const ethtool_ts_info info = StampsOf(interface);
+  const StampReport info = ReadStamps(interface).value_or(StampReport());
   constexpr unsigned kFlags = SOF_TIMESTAMPING_TX_HARDWARE |
                               SOF_TIMESTAMPING_RX_HARDWARE |
                               SOF_TIMESTAMPING_RAW_HARDWARE;
-  if ((info.so_timestamping & kFlags) != kFlags) return out;
-  out.phc_index = info.phc_index;
+  if ((info.flags & kFlags) != kFlags) return out;
+  if (info.phc) {
+    out.phc_index = *info.phc;
+    out.phcs.emplace(*info.phc, ClockNameOf(*info.phc));
+  }
   out.transmit = (info.tx_types & (1u << HWTSTAMP_TX_ON)) != 0;
   for (int filter = 0; filter < 32; ++filter) {
     for (const Transport transport : {Transport::kL2, Transport::kUdp4}) {
@@ -158,12 +164,11 @@ bool LetsEventMessagesIn(int filter, Transport transport) {
 
 absl::Status EnableHardwareStamps(const std::string& interface, Transport transport,
                                   SyncStamps syncs) {
-  hwtstamp_config now{};
-  if (Ask(interface, SIOCGHWTSTAMP, now) == 0 && Suitable(now, transport, syncs)) {
-    return absl::OkStatus();
-  }
+  const auto now = ReadStampSetting(interface);
+  if (now && Suitable(*now, transport, syncs)) return absl::OkStatus();
   if (syncs == SyncStamps::kOneStep &&
-      (StampsOf(interface).tx_types & (1u << HWTSTAMP_TX_ONESTEP_SYNC)) == 0) {
+      (ReadStamps(interface).value_or(StampReport()).tx_types &
+       (1u << HWTSTAMP_TX_ONESTEP_SYNC)) == 0) {
     return absl::UnimplementedError(
         absl::StrCat("the driver of ", interface, " has no one-step Sync"));
   }
@@ -201,14 +206,14 @@ absl::Status EnableHardwareStamps(const std::string& interface, Transport transp
 
 std::optional<bool> HardwareStampsEnabled(const std::string& interface,
                                           Transport transport, SyncStamps syncs) {
-  hwtstamp_config now{};
-  if (Ask(interface, SIOCGHWTSTAMP, now) != 0) return std::nullopt;
-  return Suitable(now, transport, syncs) ||
-         (now.tx_type == TransmitType(syncs) && now.rx_filter == HWTSTAMP_FILTER_SOME);
+  const auto now = ReadStampSetting(interface);
+  if (!now) return std::nullopt;
+  return Suitable(*now, transport, syncs) || (now->tx_type == TransmitType(syncs) &&
+                                              now->rx_filter == HWTSTAMP_FILTER_SOME);
 }
 
 std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name,
-                            size_t phcs) {
+                            const std::map<int, std::string>& phcs) {
   std::vector<Quirk> out;
   const bool bcm = IsBcm54210(clock_name);
   const bool macb = driver == "macb";
@@ -238,11 +243,17 @@ std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_
                    "the driver resets this PHC on every link change; measuring begins "
                    "anew then"});
   }
-  if (phcs > 1 || (macb && bcm)) {
+  if (phcs.size() > 1 || (macb && bcm)) {
+    const std::string list = absl::StrJoin(
+        phcs, ", ",
+        [](std::string* text, const std::pair<const int, std::string>& phc) {
+          absl::StrAppend(text, "/dev/ptp", phc.first, " ", phc.second);
+        });
     out.push_back(
-        {"two-phcs", absl::StrCat("the interface has more than one PHC; its timestamps "
-                                  "are of ",
-                                  clock_name, ", and so is everything here")});
+        {"two-phcs", absl::StrCat("the interface has more than one PHC",
+                                  phcs.size() > 1 ? absl::StrCat(" (", list, ")") : "",
+                                  "; its timestamps are of ", clock_name,
+                                  ", and so is everything here")});
   }
   return out;
 }

@@ -5,6 +5,7 @@
 // change it at any time, so it is looked at again now and then.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,14 +21,15 @@ struct HardwareStamps {
   bool transmit = false;  // HWTSTAMP_TX_ON
   bool receive = false;   // Any filter that lets PTP event messages of version 2 in.
   std::string driver;  // ETHTOOL_GDRVINFO, of the real device below a VLAN; may be "".
-  // All PHCs of that device, by sysfs, in order; more than one when MAC and PHY have
-  // one each. Empty where sysfs does not say.
-  std::vector<int> phcs;
+  // All PHCs that can stamp for that device, N of /dev/ptpN and clock_name of sysfs
+  // (may be ""); more than one when MAC and PHY have one each. By sysfs, and since
+  // Linux 6.14 by netlink.
+  std::map<int, std::string> phcs;
 
   bool complete() const { return phc_index >= 0 && transmit && receive; }
 };
 
-// Asks by ETHTOOL_GET_TS_INFO; for VLANs of the device below. An error only when
+// Asks by ETHTOOL (ethtool.h); for VLANs of the device below. An error only when
 // nothing could be asked (no such interface).
 absl::StatusOr<HardwareStamps> ReadHardwareStamps(const std::string& interface);
 
@@ -54,9 +56,9 @@ struct Quirk {
   std::string name;
   std::string sentence;
 };
-// `phcs`: how many the interface has.
+// `clock_name`: of the PHC that stamps. `phcs`: see HardwareStamps.
 std::vector<Quirk> QuirksOf(const std::string& driver, const std::string& clock_name,
-                            size_t phcs = 1);
+                            const std::map<int, std::string>& phcs = {});
 
 // Whether a filter (HWTSTAMP_FILTER_..., linux/net_tstamp.h) lets in all event messages
 // of PTP version 2 that come over this transport.

@@ -1,11 +1,9 @@
 #include "bridge/os/interface.h"
 
 #include <ifaddrs.h>
-#include <linux/ethtool.h>
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -17,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bridge/os/errno_status.h"
+#include "bridge/os/ethtool.h"
 
 namespace bridge::os {
 namespace {
@@ -87,14 +86,9 @@ std::optional<InterfaceAddresses> ReadAddresses(const std::string& name) {
 }
 
 std::optional<bool> StampsTransmissions(const std::string& name) {
-  FileDescriptor fd = OpenSocket(AF_UNIX, SOCK_DGRAM, 0);
-  ethtool_ts_info answer{};
-  answer.cmd = ETHTOOL_GET_TS_INFO;
-  ifreq question{};
-  name.copy(question.ifr_name, IFNAMSIZ - 1);
-  question.ifr_data = reinterpret_cast<char*>(&answer);
-  if (ioctl(fd.get(), SIOCETHTOOL, &question) != 0) return std::nullopt;
-  return (answer.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE) != 0;
+  const auto stamps = ReadStamps(name);
+  if (!stamps) return std::nullopt;
+  return (stamps->flags & SOF_TIMESTAMPING_TX_SOFTWARE) != 0;
 }
 
 LinkMonitor::LinkMonitor(std::string name)

@@ -144,6 +144,7 @@ void Port::TellNews() {
 }
 
 void Port::DescribePhc(const PhcDevice& phc, StatusReport::Phc& report) {
+  report.device = phc.device();
   report.reading = PhcMethodName(phc.method());
   report.clock_name = phc.clock_name();
   if (phc.cost() < absl::InfiniteDuration()) {

@@ -95,8 +95,8 @@ const std::array<WithholdReasonText, kWithholdReasonCount> kWithholdReasons = {{
      "Measuring begins anew and takes a few Syncs; if it recurs, two programs steer "
      "that clock: stop one of them, or set phc.mode = \"observe\"."},
     {kInterfaceDown, "interface-down",
-     "The network interface is down. Check the cable and ptp.interface; publication "
-     "resumes by itself."},
+     "The network interface is down, or it or its hardware clock is gone. Check the "
+     "cable and ptp.interface; publication resumes by itself."},
     {kPtp4lSilent, "ptp4l-silent",
      "Nothing is heard from ptp4l on its management socket. Start it, name its socket "
      "as "

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "absl/strings/match.h"
+#include "bridge/os/hardware.h"
 #include "bridge/os/transport.h"
 #include "tests/os/phc_lab.h"
 
@@ -19,6 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 std::vector<std::string> NamesOf(const std::vector<Quirk>& quirks) {
   std::vector<std::string> out;
@@ -61,10 +63,13 @@ TEST(HardwareStamps, QuirksAreKnownByDriverAndClock) {
 }
 
 TEST(HardwareStamps, TheTwoPhcsOfACm5AreToldApart) {
-  const auto mac = QuirksOf("macb", "gem-ptp-timer", 2);
+  const auto mac =
+      QuirksOf("macb", "gem-ptp-timer", {{0, "gem-ptp-timer"}, {1, "bcm_phy_ptp"}});
   ASSERT_FALSE(mac.empty());
   EXPECT_EQ(mac.back().name, "two-phcs");
-  EXPECT_THAT(mac.back().sentence, HasSubstr("gem-ptp-timer"));
+  EXPECT_THAT(mac.back().sentence, HasSubstr("timestamps are of gem-ptp-timer"));
+  EXPECT_THAT(mac.back().sentence,
+              HasSubstr("(/dev/ptp0 gem-ptp-timer, /dev/ptp1 bcm_phy_ptp)"));
   const auto phy = QuirksOf("macb", "bcm_phy_ptp");
   ASSERT_FALSE(phy.empty());
   EXPECT_EQ(phy.back().name, "two-phcs");
@@ -145,12 +150,33 @@ TEST_F(HardwareStampsLab, AreFoundSwitchedOnAndSeenWhenSomebodySwitchesThemOff) 
   ASSERT_TRUE(stamps.ok()) << stamps.status();
   EXPECT_TRUE(stamps->complete());
   EXPECT_EQ(stamps->phc_index, phc1_->index());
-  EXPECT_THAT(stamps->phcs, ElementsAre(phc1_->index()));
+  EXPECT_THAT(stamps->phcs, ElementsAre(Pair(phc1_->index(), phc1_->clock_name())));
   EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), false);
   ASSERT_TRUE(EnableHardwareStamps("eth1", Transport::kL2).ok());
   EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), true);
   Set("eth1", HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_NONE);
   EXPECT_EQ(HardwareStampsEnabled("eth1", Transport::kL2), false);
+}
+
+TEST_F(HardwareStampsLab, APhcThatDoesNotStampForTheInterfaceIsRefused) {
+  Config config;
+  config.ptp.interface = "eth1";
+  config.phc.mode = PhcMode::kObserve;
+  config.phc.device = phc0_->device();
+  Config required = config;
+  required.ptp.timestamping = Timestamping::kHardware;
+  EXPECT_THAT(std::string(FindHardware(required).status().message()),
+              HasSubstr("but eth1 stamps with " + phc1_->device()));
+  const auto software = FindHardware(config);
+  ASSERT_TRUE(software.ok());
+  EXPECT_FALSE(software->present());
+  ASSERT_FALSE(software->news.empty());
+  EXPECT_THAT(software->news[0].text, HasSubstr("eth1 stamps with " + phc1_->device()));
+
+  required.phc.device = phc1_->device();
+  const auto found = FindHardware(required);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->phc->index(), phc1_->index());
 }
 
 TEST_F(HardwareStampsLab, ASettingThatSufficesIsLeftAlone) {

@@ -43,6 +43,34 @@ def test_is_the_truth_although_ptp4l_steers(guest, version, socket):
 
 
 @rows(*((version,) for version in VERSIONS))
+def test_card_pulled_out_and_put_back(guest, version):
+    """ptp4l looks at its port again after 16 s, and has another PHC then."""
+    ends.adjust_nic(drift=(20_000, -10_000))
+    ends.master(guest)
+    ours = ends.Companion(slave(guest, version)).start()
+    with Recorder(units=(OURS,)) as record:
+        first(record)
+        time.sleep(SETTLE)
+        guest.unplug("near")
+        pulled = time.time()
+        time.sleep(20)
+        gone = ours.status()
+        guest.plug("near")
+        back = time.time()
+        time.sleep(60)
+        status = ours.status()
+    assert [w["name"] for w in gone["warnings"]] == ["phc-gone"] and gone["phc"] is None, gone
+    # What is between measurements is published, by the map, for two of them.
+    assert not record.errors(OURS, since=pulled + 0.6, until=back)
+    errors = record.errors(OURS, since=back)
+    begun = min(s.seen for s in record.samples[OURS] if s.seen > back) - back
+    print(f"first sample {begun:.1f} s after it was back; {len(errors)} of them, max {largest(errors):.1f} ns; "
+          f"{status['phc']}")
+    assert begun < 20 and len(errors) > 200 and largest(errors) <= 1000
+    assert ours.process.log().count(" is gone: waiting until") == 1
+
+
+@rows(*((version,) for version in VERSIONS))
 def test_grandmasters_death_ends_it_and_phc2sys_goes_on(guest, version):
     master = ends.master(guest)
     ptp4l = slave(guest, version)

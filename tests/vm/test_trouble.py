@@ -8,8 +8,9 @@ from vm.lib.truth import Recorder, largest
 ERA_NS = 1000  # Of a right sample. A wrong one is out by a second or more.
 
 
-def happens(guest, event, seconds, limit=ERA_NS, **options):
-    """Samples flow, event() does its worst, and time goes on. The errors after it, ns."""
+def happens(guest, event, seconds, limit=ERA_NS, look=lambda daemon: None, **options):
+    """Samples flow, event() does its worst, and time goes on; look(daemon) in the end. The
+    errors after it, ns."""
     ends.master(guest)
     with Recorder() as record:
         daemon = client(guest, **options).start()
@@ -19,6 +20,7 @@ def happens(guest, event, seconds, limit=ERA_NS, **options):
         event()
         time.sleep(seconds)
         assert all(process.running() for process in daemon.processes)
+        look(daemon)
     early, after = record.errors(until=before), record.errors(since=before)
     assert len(early) > 40 and largest(early) <= limit, f"before it {len(early)}, {largest(early):.0f} ns"
     assert len(after) > 8, f"{len(after)} samples after it"
@@ -42,6 +44,18 @@ def test_phc_stepped_by_hand(guest, seconds, mode):
         assert abs(error) < 1000, f"the PHC is {error} ns off TAI"
     else:
         assert abs(error - seconds * 10**9) < 10**7, "observed, the PHC stays where it was put"
+
+
+@rows(("discipline",), ("observe",))
+def test_another_clock_of_the_interface_is_chosen(guest, mode):
+    """As on a CM5, whose PHY and MAC have one each. Here it is the master's."""
+    only_refclockd("goes on with the clock it began with")
+    guest.phc_ctl(1, "adj", 5)
+
+    def look(daemon):
+        assert daemon.status()["phc"]["device"] == "/dev/ptp0"
+        assert "stamps no more with /dev/ptp1" in daemon.processes[0].log()
+    happens(guest, lambda: ends.adjust_nic(borrow=1), 45, look=look, mode=mode)
 
 
 def test_masters_phc_stepped_by_hand(guest):
@@ -73,6 +87,19 @@ def test_link_down_and_up(guest, mode):
         time.sleep(5)
         guest.shell("near", f"ip link set {ends.NEAR_IF} up")
     happens(guest, unplug, 45, limit=5000, mode=mode)
+
+
+@on(Machine(), IGB)
+@rows(("discipline",), ("observe",))
+def test_card_swapped_in_a_moment(guest, mode):
+    """For longer: test_unplug.py."""
+    only_refclockd("ends")
+    guest.phc_ctl(0, "freq", 20_000)
+
+    def swap():
+        guest.unplug("near")
+        guest.plug("near")
+    happens(guest, swap, 30, limit=5000, mode=mode)
 
 
 def test_master_gone_and_back(guest):

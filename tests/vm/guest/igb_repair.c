@@ -43,13 +43,15 @@ static struct nic {
 	struct ptp_clock_info *info;
 	struct clk *clk;
 } nics[8];
-static int count;
+static void *old_adjfine, *old_read;	/* The driver's own. */
+static DEFINE_MUTEX(coming_and_going);
 
+/* NULL: a free place. */
 static struct nic *by_adapter(void *adapter)
 {
 	int i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < ARRAY_SIZE(nics); i++)
 		if (nics[i].adapter == adapter)
 			return &nics[i];
 	return NULL;
@@ -99,10 +101,10 @@ static int adjfine(struct ptp_clock_info *info, long scaled_ppm)
 	unsigned long flags;
 	int i;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < ARRAY_SIZE(nics); i++) {
 		struct clk *c = nics[i].clk;
 
-		if (nics[i].info != info)
+		if (!nics[i].adapter || nics[i].info != info)
 			continue;
 		spin_lock_irqsave(&c->lock, flags);
 		timecounter_read(&c->tc);
@@ -119,12 +121,16 @@ static void refresh(struct work_struct *work)
 	unsigned long flags;
 	int i;
 
-	for (i = 0; i < count; i++) {
+	mutex_lock(&coming_and_going);
+	for (i = 0; i < ARRAY_SIZE(nics); i++) {
+		if (!nics[i].adapter)
+			continue;
 		spin_lock_irqsave(&nics[i].clk->lock, flags);
 		timecounter_read(&nics[i].clk->tc);
 		spin_unlock_irqrestore(&nics[i].clk->lock, flags);
 		readl(nics[i].bar + RXSATRH);
 	}
+	mutex_unlock(&coming_and_going);
 	schedule_delayed_work(to_delayed_work(work), 4 * HZ);
 }
 static DECLARE_DELAYED_WORK(refresh_work, refresh);
@@ -193,17 +199,17 @@ static struct kretprobe mode_probe = {
 	.data_size = sizeof(void *),
 };
 
-/* Finds clock and registers of an igb device; false: not one. */
-static bool __init adopt(struct nic *n, struct net_device *dev, void *old_adjfine, void *old_read)
+/* Finds clock and registers of an igb device, and repairs it; false: not one. */
+static bool adopt(struct net_device *dev)
 {
 	struct device *parent = dev->dev.parent;
-	void *adj, *cc;
+	struct nic *n = by_adapter(NULL);
+	void *priv = netdev_priv(dev), *adj, *cc;
 
-	if (!parent || !parent->driver || strcmp(parent->driver->name, "igb"))
+	if (!n || !parent || !parent->driver || strcmp(parent->driver->name, "igb") || by_adapter(priv))
 		return false;
-	n->adapter = netdev_priv(dev);
-	adj = find(n->adapter, old_adjfine);
-	cc = find(n->adapter, old_read);
+	adj = find(priv, old_adjfine);
+	cc = find(priv, old_read);
 	if (!adj || !cc)
 		return false;
 	n->info = adj - offsetof(struct ptp_clock_info, adjfine);
@@ -213,30 +219,57 @@ static bool __init adopt(struct nic *n, struct net_device *dev, void *old_adjfin
 		return false;
 	}
 	n->bar = pci_iomap(to_pci_dev(parent), 0, 0);
-	return n->bar;
+	if (!n->bar)
+		return false;
+	setup(n);
+	n->info->adjfine = adjfine;
+	n->adapter = priv;
+	return true;
 }
+
+static void release(struct nic *n)
+{
+	n->adapter = NULL;
+	iounmap(n->bar);
+}
+
+/* Unplugged, or plugged in again: its clock is there before it is first switched on. */
+static int on_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(data);
+	struct nic *n = by_adapter(netdev_priv(dev));
+
+	mutex_lock(&coming_and_going);
+	if (event == NETDEV_PRE_UP)
+		adopt(dev);
+	/* A change of the network namespace says so as well. */
+	else if (event == NETDEV_UNREGISTER && dev->reg_state == NETREG_UNREGISTERING && n)
+		release(n);
+	mutex_unlock(&coming_and_going);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block events = { .notifier_call = on_event };
 
 static int __init repair_init(void)
 {
-	void *old_adjfine = symbol("igb_ptp_adjfine_82576");
-	void *old_read = symbol("igb_ptp_read_82576");
 	struct net_device *dev;
+	bool any = false;
 	int err;
 
+	old_adjfine = symbol("igb_ptp_adjfine_82576");
+	old_read = symbol("igb_ptp_read_82576");
 	if (!old_adjfine || !old_read)
 		return -ENOENT;
 	rtnl_lock();
-	for_each_netdev(&init_net, dev) {
-		if (count == ARRAY_SIZE(nics) || !adopt(&nics[count], dev, old_adjfine, old_read))
-			continue;
-		setup(&nics[count]);
-		nics[count].info->adjfine = adjfine;
-		count++;
-	}
+	for_each_netdev(&init_net, dev)
+		any |= adopt(dev);
 	rtnl_unlock();
-	if (!count)
+	if (!any)
 		return -ENODEV;
-	err = register_kretprobe(&reset_probe);
+	err = register_netdevice_notifier(&events);
+	if (!err)
+		err = register_kretprobe(&reset_probe);
 	if (!err)
 		err = register_kretprobe(&stamp_probe);
 	if (!err)

@@ -7,7 +7,8 @@
  * but for what the parameters below add, and "truth" tells what all clocks show
  * at one instant. A frame is delivered at once; only its timestamp knows of the
  * cable's length, so keep delays short. All parameters but cross can be changed
- * at any time under /sys/module/phcpair/parameters.
+ * at any time under /sys/module/phcpair/parameters. Either device can be unplugged,
+ * its clock too, and is made anew when it is plugged in.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -47,6 +48,9 @@ static uint onestep;
 module_param(onestep, uint, 0644);
 MODULE_PARM_DESC(onestep, "offer one-step Sync: 1 writes the originTimestamp, 2 that before and the rest into "
 		 "the correctionField, 3 neither, and stamps it");
+static bool borrow;
+module_param(borrow, bool, 0644);
+MODULE_PARM_DESC(borrow, "eth1 stamps with eth0's clock, as when another of an interface's clocks is chosen");
 static bool cross;
 module_param(cross, bool, 0444);
 MODULE_PARM_DESC(cross, "offer PTP_SYS_OFFSET_PRECISE");
@@ -84,7 +88,9 @@ static void seed_nics(void)
 {
 	int i;
 
-	for (i = 0; i < 2 && nics[i]; i++) {
+	for (i = 0; i < 2; i++) {
+		if (!nics[i])
+			continue;
 		nics[i]->rx_noise = (u64)seed << 8 | i << 1;
 		nics[i]->tx_noise = (u64)seed << 8 | i << 1 | 1;
 	}
@@ -121,6 +127,12 @@ static u64 clock_at(struct nic *n, u64 raw)
 	ns = timecounter_cyc2time(&n->tc, raw);
 	spin_unlock_irqrestore(&n->lock, flags);
 	return ns;
+}
+
+/* The one that stamps. */
+static struct nic *clock_of(struct nic *n)
+{
+	return borrow ? nics[0] : n;
 }
 
 static void set_rate(struct nic *n)
@@ -233,34 +245,38 @@ static int drift_set(const char *val, const struct kernel_param *kp)
 {
 	int i, err = param_array_ops.set(val, kp);
 
-	for (i = 0; !err && i < 2 && nics[i]; i++)
-		set_rate(nics[i]);
+	for (i = 0; !err && i < 2; i++)
+		if (nics[i])
+			set_rate(nics[i]);
 	return err;
 }
 
-static int drift_get(char *buffer, const struct kernel_param *kp)
+static int array_get(char *buffer, const struct kernel_param *kp)
 {
 	return param_array_ops.get(buffer, kp);
 }
 
-static const struct kernel_param_ops drift_ops = { .set = drift_set, .get = drift_get };
+static const struct kernel_param_ops drift_ops = { .set = drift_set, .get = array_get };
 module_param_cb(drift, &drift_ops, &drift_array, 0644);
 MODULE_PARM_DESC(drift, "error of the oscillators of eth0, eth1, ppb");
+
+static u64 shown_by(struct nic *n, u64 raw)
+{
+	return n ? clock_at(n, raw) : 0;
+}
 
 static int truth_get(char *buffer, const struct kernel_param *kp)
 {
 	struct system_time_snapshot now;
 
-	if (!nics[1])
-		return -ENODEV;
 	ktime_get_snapshot(&now);
 	return sysfs_emit(buffer, "%lld %lld %llu %llu\n", ktime_to_ns(now.real), ktime_to_ns(now.raw),
-			  clock_at(nics[0], ktime_to_ns(now.raw)), clock_at(nics[1], ktime_to_ns(now.raw)));
+			  shown_by(nics[0], ktime_to_ns(now.raw)), shown_by(nics[1], ktime_to_ns(now.raw)));
 }
 
 static const struct kernel_param_ops truth_ops = { .get = truth_get };
 module_param_cb(truth, &truth_ops, NULL, 0444);
-MODULE_PARM_DESC(truth, "CLOCK_REALTIME, CLOCK_MONOTONIC_RAW and both PHCs at one instant, ns");
+MODULE_PARM_DESC(truth, "CLOCK_REALTIME, CLOCK_MONOTONIC_RAW and both PHCs (0: unplugged) at one instant, ns");
 
 /* ---- The network device. */
 
@@ -354,7 +370,7 @@ static void deliver_in(uint ms, struct sk_buff *skb, const struct skb_shared_hwt
 
 static void stamp_sent(struct nic *n, struct sk_buff *skb, u64 raw)
 {
-	struct skb_shared_hwtstamps hw = { .hwtstamp = ns_to_ktime(clock_at(n, raw)) };
+	struct skb_shared_hwtstamps hw = { .hwtstamp = ns_to_ktime(clock_at(clock_of(n), raw)) };
 
 	if (!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) || n->ts.tx_type == HWTSTAMP_TX_OFF)
 		return;
@@ -378,12 +394,13 @@ static void stamp_received(struct nic *n, struct sk_buff *skb, u64 raw)
 	late = event ? draw(&n->rx_noise, jitter + 1) : 0;
 	lost = event ? draw(&n->rx_noise, 100) : 100;
 	if (lost >= loss[n->index])
-		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(clock_at(n, raw + delay[n->index] + late));
+		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(clock_at(clock_of(n), raw + delay[n->index] + late));
 }
 
 static netdev_tx_t nic_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	struct nic *n = netdev_priv(dev), *p = netdev_priv(n->peer);
+	struct nic *n = netdev_priv(dev);
+	struct net_device *peer = READ_ONCE(n->peer);
 	u64 raw = ktime_get_raw_ns();
 	bool one_step = has_one_step(n, skb);
 	struct sk_buff *copy;
@@ -396,13 +413,17 @@ static netdev_tx_t nic_xmit(struct sk_buff *skb, struct net_device *dev)
 	consume_skb(skb);
 	if (!copy)
 		return NETDEV_TX_OK;
+	if (!peer) {
+		consume_skb(copy);
+		return NETDEV_TX_OK;
+	}
 
 	if (one_step)
-		insert_time(copy, clock_at(n, raw));
+		insert_time(copy, clock_at(clock_of(n), raw));
 	skb_shinfo(copy)->tx_flags = 0;
-	stamp_received(p, copy, raw);
-	if (dev_forward_skb(n->peer, copy) == NET_RX_SUCCESS)
-		dev_sw_netstats_rx_add(n->peer, copy->len);
+	stamp_received(netdev_priv(peer), copy, raw);
+	if (dev_forward_skb(peer, copy) == NET_RX_SUCCESS)
+		dev_sw_netstats_rx_add(peer, copy->len);
 	return NETDEV_TX_OK;
 }
 
@@ -410,7 +431,7 @@ static int nic_open(struct net_device *dev)
 {
 	struct nic *n = netdev_priv(dev);
 
-	if (n->peer->flags & IFF_UP) {
+	if (n->peer && n->peer->flags & IFF_UP) {
 		netif_carrier_on(dev);
 		netif_carrier_on(n->peer);
 	}
@@ -422,7 +443,8 @@ static int nic_stop(struct net_device *dev)
 	struct nic *n = netdev_priv(dev);
 
 	netif_carrier_off(dev);
-	netif_carrier_off(n->peer);
+	if (n->peer)
+		netif_carrier_off(n->peer);
 	return 0;
 }
 
@@ -459,7 +481,7 @@ static int nic_ts_info(struct net_device *dev, struct kernel_ethtool_ts_info *in
 	info->so_timestamping = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
 		SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_TX_HARDWARE |
 		SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
-	info->phc_index = ptp_clock_index(n->ptp);
+	info->phc_index = ptp_clock_index(clock_of(n)->ptp);
 	info->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON) |
 		(onestep ? BIT(HWTSTAMP_TX_ONESTEP_SYNC) : 0);
 	info->rx_filters = BIT(HWTSTAMP_FILTER_NONE) | BIT(HWTSTAMP_FILTER_ALL) |
@@ -481,9 +503,9 @@ static const struct ethtool_ops nic_ethtool = {
 	.get_ts_info = nic_ts_info,
 };
 
-/* ---- Both made at once; no exit: the pair lives as long as the guest. */
+/* ---- Both made at once, and anew when plugged in; no exit. */
 
-static int __init make_clock(struct nic *n)
+static int make_clock(struct nic *n)
 {
 	spin_lock_init(&n->lock);
 	n->cc = (struct cyclecounter){ .read = counter, .mask = CYCLECOUNTER_MASK(64),
@@ -499,7 +521,7 @@ static int __init make_clock(struct nic *n)
 	return 0;
 }
 
-static struct nic *__init make_nic(int i)
+static struct nic *make_nic(int i)
 {
 	struct net_device *dev = alloc_etherdev(sizeof(struct nic));
 	u8 mac[ETH_ALEN] = { 2, 0, 0, 0, 0, i + 1 };
@@ -527,27 +549,63 @@ static struct nic *__init make_nic(int i)
 	return n;
 }
 
-static int __init pair_init(void)
+static int plug(int i)
 {
-	struct nic *made[2];
-	int i, err;
+	struct nic *n = make_nic(i), *other = nics[!i];
 
-	for (i = 0; i < 2; i++) {
-		made[i] = make_nic(i);
-		if (IS_ERR(made[i]))
-			return PTR_ERR(made[i]);
-	}
-	for (i = 0; i < 2; i++) {
-		made[i]->peer = made[!i]->dev;
-		nics[i] = made[i];
+	if (IS_ERR(n))
+		return PTR_ERR(n);
+	nics[i] = n;
+	if (other) {
+		n->peer = other->dev;
+		WRITE_ONCE(other->peer, n->dev);
 	}
 	seed_nics();
-	for (i = 0; i < 2; i++) {
-		err = register_netdev(nics[i]->dev);
-		if (err)
-			return err;
+	return register_netdev(n->dev);
+}
+
+static void unplug(int i)
+{
+	struct nic *n = nics[i], *other = nics[!i];
+	struct platform_device *pdev = n->pdev;
+
+	nics[i] = NULL;
+	ptp_clock_unregister(n->ptp);
+	if (other) {
+		WRITE_ONCE(other->peer, NULL);
+		netif_carrier_off(other->dev);
+		synchronize_net();
 	}
-	return 0;
+	unregister_netdev(n->dev);
+	free_netdev(n->dev);
+	platform_device_unregister(pdev);
+}
+
+static int plugged[2] = { 1, 1 };
+static const struct kparam_array plugged_array = {
+	.max = 2, .elemsize = sizeof(int), .ops = &param_ops_int, .elem = plugged,
+};
+
+static int plugged_set(const char *val, const struct kernel_param *kp)
+{
+	int i, err = param_array_ops.set(val, kp);
+
+	for (i = 0; !err && i < 2; i++) {
+		if (plugged[i] && !nics[i])
+			err = plug(i);
+		else if (!plugged[i] && nics[i])
+			unplug(i);
+	}
+	return err;
+}
+
+static const struct kernel_param_ops plugged_ops = { .set = plugged_set, .get = array_get };
+module_param_cb(plugged, &plugged_ops, &plugged_array, 0644);
+MODULE_PARM_DESC(plugged, "whether eth0, eth1 are there, with their clocks");
+
+static int __init pair_init(void)
+{
+	return plug(0) ?: plug(1);
 }
 module_init(pair_init);
 

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from system.lib import leap_list, peers
 from system.lib.cable import FAR_IF, NEAR_IF, Cable, wait_until
@@ -23,7 +24,7 @@ from . import truth
 
 SIDES = {"far": ("eth0", FAR_IF, 1), "near": ("eth1", NEAR_IF, 2)}
 QUIET = {"delay": "1000,1000", "drift": "0,0", "jitter": "0", "loss": "0,0", "txloss": "0,0", "txlate": "0,0",
-         "reading": "0", "onestep": "0", "seed": "1"}
+         "reading": "0", "onestep": "0", "borrow": "0", "seed": "1"}
 
 
 def is_pair():
@@ -69,7 +70,9 @@ class Guest(Cable):
         if not os.path.exists("/run/netns/near"):
             keep_in_memory()
             for side, names in SIDES.items():
-                self._make_end(side, *names)
+                subprocess.run(["ip", "netns", "add", side], check=True)
+                self.shell(side, "ip link set lo up")
+                self._place(side, names[0])
         # igb's link takes seconds; its clock is reset when it comes.
         wait_until(lambda: all("LOWER_UP" in self.shell(side, f"ip -br link show dev {names[1]}")
                                for side, names in SIDES.items()), 20, "link")
@@ -91,18 +94,41 @@ class Guest(Cable):
         for side, (_, interface, _) in SIDES.items():
             self.shell(side, f"ip link set {interface} up; ip -br link show type vlan | "
                              "while IFS=@ read -r name _; do ip link del $name; done")
+        # With its old number, which those hold who have just ended.
+        for side, (_, _, host) in SIDES.items():
+            if not (truth.slot_of(side) / f"ptp/ptp{host - 1}").exists():
+                self.unplug(side)
+                self.plug(side)
         subprocess.run(["ipcrm", "--all=shm"], check=True)
         if not self._keep:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def _make_end(self, side, device, interface, host):
-        subprocess.run(["ip", "netns", "add", side], check=True)
+    def _place(self, side, device):
+        """A device that has just come, at its end."""
+        _, interface, host = SIDES[side]
         subprocess.run(["ip", "link", "set", device, "netns", side, "name", interface], check=True)
         self.shell(side, f"""
             echo 0 > /proc/sys/net/ipv6/conf/{interface}/accept_dad
-            ip link set lo up
             ip addr add 192.0.2.{host}/24 dev {interface}
             ip link set {interface} up""")
+
+    def unplug(self, side):
+        """As when a card is pulled out: the interface is gone, and its PHC."""
+        if is_pair():
+            adjust_nic(plugged=tuple(int(end != side) for end in SIDES))
+        else:
+            (truth.slot_of(side) / "remove").write_text("1")
+
+    def plug(self, side):
+        """It is back, with an interface of another index. Its PHC has the lowest number that
+        nobody holds open."""
+        if is_pair():
+            adjust_nic(plugged=(1, 1))
+        else:
+            Path("/sys/bus/pci/rescan").write_text("1")
+        net = truth.slot_of(side) / "net"
+        device = wait_until(lambda: net.exists() and os.listdir(net), 10, "the device")[0]
+        self._place(side, device)
 
     def _namespace(self, side, kind):
         return f"/run/netns/{side}"
@@ -114,9 +140,10 @@ class Guest(Cable):
         """The limit is generous: see keep_in_memory()."""
         return super().run(side, argv, env, timeout)
 
-    def add_vlan(self, number):
+    def add_vlan(self, number, sides=tuple(SIDES)):
         """Names of the VLAN interfaces, far and near."""
-        for side, (_, interface, host) in SIDES.items():
+        for side in sides:
+            _, interface, host = SIDES[side]
             name = f"{interface}.{number}"
             self.shell(side, f"""
                 ip link add link {interface} name {name} type vlan id {number}

@@ -27,8 +27,8 @@ class Point:
     """All clocks at one instant, ns."""
     real: int
     raw: int
-    master: int  # The master's PHC, TAI.
-    slave: int
+    master: int | None  # The master's PHC, TAI. None: unplugged.
+    slave: int | None
 
     @property
     def system_error(self):
@@ -43,7 +43,8 @@ class Point:
 def exact():
     """phcpair's own word: no reading error."""
     with open(PARAMETERS / "truth") as file:
-        return Point(*map(int, file.read().split()))
+        real, raw, *phcs = map(int, file.read().split())
+    return Point(real, raw, *(phc or None for phc in phcs))
 
 
 def read_phc(fd):
@@ -56,17 +57,40 @@ def read_phc(fd):
     return (before + after) // 2, phc
 
 
+def slot_of(side):
+    """Where the device of an end is plugged in, as long as it is (tests/vm/lab)."""
+    if PARAMETERS.exists():
+        return Path("/sys/devices/platform", {"far": "phcpair.0", "near": "phcpair.1"}[side])
+    return Path("/sys/bus/pci/devices", {"far": "0000:01:00.0", "near": "0000:02:00.0"}[side])
+
+
+class _Device:
+    """A PHC, whatever its number is just now; the number of one that is gone is not held."""
+
+    def __init__(self, side):
+        self._directory = slot_of(side) / "ptp"
+        self._file = None
+
+    def read(self):
+        """(CLOCK_REALTIME, PHC), ns; None while it is gone."""
+        try:
+            self._file = self._file or open(Path("/dev", os.listdir(self._directory)[0]), "rb", buffering=0)
+            return read_phc(self._file)
+        except OSError:
+            self._file = None
+            return None
+
+
 class _Devices:
     """Of any driver: half a microsecond of reading error, more with slow registers."""
 
     def __init__(self):
-        self._master, self._slave = (os.open(f"/dev/ptp{i}", os.O_RDWR) for i in (0, 1))
+        self._devices = [_Device("far"), _Device("near")]
 
     def __call__(self):
-        raw = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-        real, master = read_phc(self._master)
-        later, slave = read_phc(self._slave)
-        return Point(real, raw, master, slave - (later - real))
+        raw, real = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW), time.clock_gettime_ns(time.CLOCK_REALTIME)
+        readings = (device.read() for device in self._devices)
+        return Point(real, raw, *(read and read[1] - (read[0] - real) for read in readings))
 
 
 class Recorder:
