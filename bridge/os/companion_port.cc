@@ -47,12 +47,16 @@ ManagementClient::Options ClientOptions(const Config& config, uint16_t number) {
       .number = number};
 }
 
-// The PHC that stamps with, as "/dev/ptp0".
-absl::StatusOr<std::string> DeviceOf(const UseClock& clock, const Config& config) {
-  if (config.phc.device != "auto") return config.phc.device;
-  if (clock.phc_index) return absl::StrCat("/dev/ptp", *clock.phc_index);
+// The PHC that stamps with, as "/dev/ptp0". One that comes back need not have the
+// configured name, which may be another's by then.
+absl::StatusOr<std::string> DeviceOf(const UseClock& clock, const Config& config,
+                                     bool comes_back) {
   const std::string& interface =
       clock.interface.empty() ? config.ptp.interface : clock.interface;
+  const bool named = config.phc.device != "auto";
+  const bool told = clock.phc_index || !interface.empty();
+  if (named && !(comes_back && told)) return config.phc.device;
+  if (clock.phc_index) return absl::StrCat("/dev/ptp", *clock.phc_index);
   if (interface.empty()) {
     return absl::FailedPreconditionError(
         "ptp4l's read-only socket does not tell which clock it stamps with: set "
@@ -208,7 +212,7 @@ void CompanionPort::OpenPhc(MonoTime now) {
 }
 
 absl::Status CompanionPort::TryPhc() {
-  ASSIGN_OR_RETURN(const std::string device, DeviceOf(clock_, config_));
+  ASSIGN_OR_RETURN(const std::string device, DeviceOf(clock_, config_, phc_lost_));
   ASSIGN_OR_RETURN(phc_, PhcDevice::Open(device, PhcDevice::Access::kRead));
   log_.Write(
       {Severity::kNotice, absl::StrCat("ptp4l's time stamps are of ", device, " (",

@@ -1,5 +1,6 @@
 #include "bridge/os/daemon.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -117,8 +118,12 @@ int RunDaemon(Config config, const DaemonOptions& options) {
   if (absl::Status locked = Lock(config, locks); !locked.ok()) return fail(locked);
   auto records = CreateRecords(options.record, PortConfigs(config).size());
   if (!records.ok()) return fail(records.status());
-  const auto open = [&] { return ClientLoop::Open(config, options.version, *records); };
-  auto loop = open();
+  const auto open =
+      [&](const Config& with) -> absl::StatusOr<std::unique_ptr<ClientLoop>> {
+    RETURN_IF_ERROR(Lock(with, locks));
+    return ClientLoop::Open(with, options.version, *records);
+  };
+  auto loop = open(config);
   if (!loop.ok()) return fail(loop.status());
   ApplyRealtime(config.realtime, log);
   log.Write({Severity::kNotice, absl::StrCat("refclockd ", options.version, " on ",
@@ -126,26 +131,40 @@ int RunDaemon(Config config, const DaemonOptions& options) {
   if (!records->empty()) {
     log.Write({Severity::kNotice, absl::StrCat("recording to ", options.record)});
   }
+  Config before = config;  // The last that could be opened.
+  const auto reopen = [&] {
+    loop = open(config);
+    if (loop.ok()) return;
+    auto old = open(before);
+    if (!old.ok()) return;  // Then the new one is not to blame.
+    log.Write(
+        {Severity::kError, absl::StrCat("reload failed: ", loop.status().message(),
+                                        "; going back to the old configuration")});
+    config = before;
+    loop = std::move(old);
+  };
   while (true) {
-    (*loop)->Run();
+    if (loop.ok()) {
+      (*loop)->Run();
+    } else {
+      // It ran before, so what is missing may come back: an interface, say.
+      poll(nullptr, 0, 1000);
+      reopen();
+      if (loop.ok()) log.Write({Severity::kNotice, "reload: it could be opened now"});
+    }
     if (StopRequested()) break;
-    TakeReloadRequest();
-    const Config before = config;
+    if (!TakeReloadRequest()) continue;
+    if (loop.ok()) before = config;
     if (!Reload(options, log, config)) continue;
     // Everything is opened anew: a second of silence, and no half-changed state.
-    loop->reset();
-    if (absl::Status locked = Lock(config, locks); !locked.ok()) return fail(locked);
-    loop = open();
+    if (loop.ok()) loop->reset();
+    reopen();
     if (!loop.ok()) {
-      log.Write(
-          {Severity::kError, absl::StrCat("reload failed: ", loop.status().message(),
-                                          "; going back to the old configuration")});
-      config = before;
-      loop = open();
-      if (!loop.ok()) return fail(loop.status());
+      log.Write({Severity::kError, absl::StrCat("reload: ", loop.status().message(),
+                                                "; trying again once a second")});
     }
   }
-  loop->reset();
+  if (loop.ok()) loop->reset();
   log.Write({Severity::kNotice, "stopped; nothing is published or served any more"});
   return 0;
 }

@@ -89,10 +89,10 @@ def test_a_driver_with_napi_is_seen_as_well(cable):
         for tags in ("10", "100.10")))
 def test_tags_are_read(cable, tier, transport, tags):
     probe = LatencyProbe(cable, f"--tier={tier}", before=HIDE_BTF if tier == "tc" else ())
-    both_ways(cable, transport, *(f"--tag={vid}" for vid in tags.split(".")))
+    told = both_ways(cable, transport, *(f"--tag={vid}" for vid in tags.split(".")))
     received, sent, counters = probe.finish()
     for records in (received, sent):
-        assert sorted(r["sequence"] for r in records) == list(range(COUNT)), counters
+        assert sorted(r["sequence"] for r in records) == list(range(COUNT)), (counters, told)
         assert all(r["vlan"] == [int(vid) for vid in tags.split(".")] and r["transport"] == transport for r in records), records[0]
     assert counters["unmatched"] == counters["ring_lost"] == 0, counters
 

@@ -112,6 +112,36 @@ def test_reload_of_a_broken_file_changes_nothing(cable):
     near_truth(shm.wait_for_samples(10, 10, "it goes on with the old configuration"))
 
 
+def test_reload_while_the_interface_is_gone(cable):
+    only_refclockd("has no reload")
+    _, daemon, shm = running_pair(cable, rate=16)
+    cable.shell("near", f"ip link set {NEAR_IF} down; ip link set {NEAR_IF} name away0")
+    daemon.process.wait_for("is gone", 10)
+    since = len(daemon.process.log())
+    daemon.config.write_text(daemon.config.read_text().replace("rate = 16", "rate = 1"))
+    daemon.reload()
+    daemon.process.wait_for("trying again", 10, since)
+    time.sleep(3)
+    assert daemon.process.running() and not shm.valid()
+    assert daemon.process.log().count(NEAR_IF, since) == 1, "told once"
+    cable.shell("near", f"ip link set away0 name {NEAR_IF}; ip link set {NEAR_IF} up")
+    shm.forget()
+    near_truth(shm.wait_for_samples(5, 40, "samples after the interface came back"))
+    shm.forget()
+    slower = shm.collect(seconds=5)
+    assert 3 <= len(slower) <= 7, f"{len(slower)} samples in 5 s at rate 1"
+
+
+def test_stops_while_it_waits_for_the_interface(cable):
+    only_refclockd("has no reload")
+    _, daemon, shm = running_pair(cable, rate=16)
+    cable.shell("near", f"ip link set {NEAR_IF} down; ip link set {NEAR_IF} name away0")
+    daemon.config.write_text(daemon.config.read_text().replace("rate = 16", "rate = 1"))
+    daemon.reload()
+    daemon.process.wait_for("trying again", 10)
+    assert daemon.stop() == 0 and not shm.valid()
+
+
 def test_segment_removed_and_made_anew(cable):
     only_refclockd("never attaches again")
     _, _, shm = running_pair(cable)

@@ -1,4 +1,5 @@
 """refclockd beside a real ptp4l with hardware stamps; phc2sys beside it, on the same ptp4l."""
+import contextlib
 import time
 
 from system.lib import peers
@@ -42,15 +43,18 @@ def test_is_the_truth_although_ptp4l_steers(guest, version, socket):
     assert largest(errors) <= 1000 and rms(late) <= 10
 
 
-@rows(*((version,) for version in VERSIONS))
-def test_card_pulled_out_and_put_back(guest, version):
-    """ptp4l looks at its port again after 16 s, and has another PHC then."""
+@rows(*((version, device) for version in VERSIONS for device in (None, "/dev/ptp1")))
+def test_card_pulled_out_and_put_back(guest, version, device):
+    """ptp4l looks at its port again after 16 s, and has another PHC then; of another name than
+    the configured one, where somebody holds that."""
     ends.adjust_nic(drift=(20_000, -10_000))
     ends.master(guest)
-    ours = ends.Companion(slave(guest, version)).start()
-    with Recorder(units=(OURS,)) as record:
+    ours = ends.Companion(slave(guest, version), extra=f'[phc]\ndevice = "{device}"\n' if device else "").start()
+    with Recorder(units=(OURS,)) as record, contextlib.ExitStack() as held:
         first(record)
         time.sleep(SETTLE)
+        if device:
+            held.enter_context(open(device))
         guest.unplug("near")
         pulled = time.time()
         time.sleep(20)
@@ -66,6 +70,7 @@ def test_card_pulled_out_and_put_back(guest, version):
     begun = min(s.seen for s in record.samples[OURS] if s.seen > back) - back
     print(f"first sample {begun:.1f} s after it was back; {len(errors)} of them, max {largest(errors):.1f} ns; "
           f"{status['phc']}")
+    assert status["phc"]["device"] != device
     assert begun < 20 and len(errors) > 200 and largest(errors) <= 1000
     assert ours.process.log().count(" is gone: waiting until") == 1
 
