@@ -31,6 +31,7 @@ constexpr absl::Duration kProperties = absl::Seconds(10);
 constexpr absl::Duration kPropertiesAtMonthEnd = absl::Seconds(1);
 constexpr TimeDelta kMonthEnd = TimeDelta::FromSeconds(120);
 constexpr uint16_t kSubscribed = 60;  // s
+constexpr uint16_t kSubscriber = 0x8000;
 constexpr absl::Duration kRenewal = absl::Seconds(20);
 
 // ptp4l knows a Sync's time once its Follow_Up has come.
@@ -76,6 +77,8 @@ std::string ClockName(const UseClock& clock) {
 CompanionSource::CompanionSource(const Settings& settings)
     : TimeSource(settings.estimator),
       settings_(settings),
+      subscriber_{settings.identity.clock,
+                  static_cast<uint16_t>(settings.identity.port | kSubscriber)},
       home_{settings.domain, 0},
       place_(home_),
       asked_{{{ManagementId::kDefaultDataSet},
@@ -182,7 +185,7 @@ void CompanionSource::Send(ptp::ManagementAction action,
   SendManagement send;
   send.size = ptp::SerializeManagement({.sdo = {.major = place_.sdo},
                                         .domain = place_.domain,
-                                        .source = settings_.identity,
+                                        .source = Asker(ptp::IdOf(data)),
                                         .sequence = sequence_,
                                         .action = action,
                                         .data = data},
@@ -314,13 +317,21 @@ CompanionSource::Asked* CompanionSource::AskedOf(ManagementId id) {
   return found != asked_.end() ? &*found : nullptr;
 }
 
-bool CompanionSource::IsReply(const ptp::ManagementMessage& message) {
-  const Asked* asked = AskedOf(ptp::IdOf(message.data));
-  return asked != nullptr && asked->sequence == message.sequence;
+// What is pushed goes to who subscribed. Told apart by numbers alone, a reply that
+// comes late passed for a push, after which nobody asked any more; and a push, which
+// ptp4l counts for itself, for a reply.
+const ptp::PortIdentity& CompanionSource::Asker(ManagementId id) const {
+  return id == ManagementId::kSubscribeEventsNp ? subscriber_ : settings_.identity;
 }
 
-// Pushed messages count for themselves: they shall not pass for replies. A question
-// to all ports has several, and stays open until the next.
+bool CompanionSource::IsReply(const ptp::ManagementMessage& message) {
+  const ManagementId id = ptp::IdOf(message.data);
+  const Asked* asked = AskedOf(id);
+  return asked != nullptr && asked->sequence == message.sequence &&
+         message.target == Asker(id);
+}
+
+// A question to all ports has several replies, and stays open until the next.
 void CompanionSource::Close(ManagementId id) {
   const bool of_ports = id == ManagementId::kPortDataSet ||
                         id == ManagementId::kPortPropertiesNp ||
@@ -334,7 +345,8 @@ std::optional<DropReason> CompanionSource::Refusal(
       std::holds_alternative<ptp::ManagementQuestion>(message.data)) {
     return DropReason::kNotExpected;
   }
-  if (message.target != settings_.identity) return DropReason::kNotForUs;
+  const bool pushed = message.target == subscriber_;
+  if (!pushed && message.target != settings_.identity) return DropReason::kNotForUs;
   if (!ptp4l_) {
     const auto* found = std::get_if<ptp::DefaultDataSet>(&message.data);
     const bool consistent = found && found->domain == message.domain &&
@@ -348,8 +360,7 @@ std::optional<DropReason> CompanionSource::Refusal(
   const bool pushable = id == ManagementId::kPortDataSet ||
                         id == ManagementId::kTimeStatusNp ||
                         id == ManagementId::kParentDataSet;
-  if (IsReply(message)) return std::nullopt;
-  if (pushable && socket_ == ManagementSocket::kReadWrite) return std::nullopt;
+  if (IsReply(message) || (pushed && pushable)) return std::nullopt;
   return DropReason::kUnmatched;
 }
 

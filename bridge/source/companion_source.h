@@ -32,8 +32,10 @@ namespace bridge {
 class CompanionSource final : public TimeSource {
  public:
   struct Settings {
-    ptp::PortIdentity identity;  // Whose our questions are; not ptp4l's own.
-    ptp::DomainNumber domain;    // Where ptp4l is looked for first.
+    // Whose our questions are; not ptp4l's own. Its port is below 0x8000: with that
+    // added it is the subscriber's.
+    ptp::PortIdentity identity;
+    ptp::DomainNumber domain;  // Where ptp4l is looked for first.
     std::vector<ptp::ClockIdentity> allowed_masters{};  // Grandmasters; empty = any.
     OffsetEstimator::Settings estimator{};  // Its `stamps` are not looked at.
     // What a read-only socket does not tell.
@@ -139,6 +141,7 @@ class CompanionSource final : public TimeSource {
 
   // Answers.
   Asked* AskedOf(ptp::ManagementId id);
+  const ptp::PortIdentity& Asker(ptp::ManagementId id) const;
   bool IsReply(const ptp::ManagementMessage& message);
   void Close(ptp::ManagementId id);
   std::optional<ptp::DropReason> Refusal(const ptp::ManagementMessage& message);
@@ -174,6 +177,7 @@ class CompanionSource final : public TimeSource {
   void Say(Severity severity, std::string text);
 
   const Settings settings_;
+  const ptp::PortIdentity subscriber_;
   CompanionActions actions_;
   ManagementSocket socket_ = ManagementSocket::kClosed;
 

@@ -724,6 +724,27 @@ TEST(CompanionSource, DropsRepliesThatDoNotFit) {
   }
 }
 
+// A ptp4l that got no processor answers a question that has been asked again.
+TEST(CompanionSource, TakesALateReplyForNoPush) {
+  Bench bench;
+  bench.ptp4l.pushes_time = false;
+  bench.Open();
+  bench.RunWithSyncs(20);
+  const uint64_t before = bench.Measured();
+  for (int i = 0; i < 20; ++i) {
+    bench.RunFor(absl::Seconds(1));
+    const auto& asked = bench.ptp4l.asked;
+    const auto late = std::find_if(asked.begin(), asked.end(), [](const auto& message) {
+      return ptp::IdOf(message.data) == ManagementId::kTimeStatusNp;
+    });
+    bench.Sync();
+    bench.Take(bench.ptp4l.Message(kWe, late->sequence, bench.ptp4l.status));
+    EXPECT_FALSE(bench.source->pushed());
+  }
+  EXPECT_EQ(bench.Dropped(DropReason::kUnmatched), 20);
+  EXPECT_GE(bench.Measured(), before + 19);
+}
+
 TEST(CompanionSource, DoesNotAskInAStormWhenAnswersContradictEachOther) {
   Bench bench;
   bench.Open();
