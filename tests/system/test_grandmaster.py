@@ -241,7 +241,7 @@ def test_auto_follows_and_serves(cable):
     """Our own NTP daemon is served while a ptp4l of class 7 is followed, and only then."""
     only_refclockd("has no role auto")
     receiver = Receiver(cable, fix=False).start()
-    theirs = Ptp4lMaster(cable, announce=-2, priority1=128, clockClass=7).start()
+    theirs = Ptp4lMaster(cable, announce=0, priority1=128, clockClass=7).start()
     ours = Grandmaster(cable, "near", "auto", gpsd=True, clock=SystemClock(cable),
                        utc='arbitrary_timescale = "utc"',
                        extra="[output]\nrate = 16\n[[output.shm]]\nunit = 2\n[[output.shm]]\nunit = 3\n").start()
