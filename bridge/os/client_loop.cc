@@ -124,7 +124,11 @@ void ClientLoop::OpenStatus(const Config& config) {
 }
 
 void ClientLoop::Run() {
-  const MonoTime now = MonoNow();
+  if (!std::exchange(started_, true)) Start(MonoNow());
+  while (!StopRequested() && !ReloadRequested()) Turn();
+}
+
+void ClientLoop::Start(MonoTime now) {
   suspended_for_ = SuspendedFor();
   // The system clock may have been set from any of the outputs.
   const bool fed =
@@ -133,7 +137,6 @@ void ClientLoop::Run() {
   for (auto& port : ports_) port->SetFed(fed);
   OncePerSecond(now);
   for (auto& port : ports_) port->Start(now);
-  while (!StopRequested() && !ReloadRequested()) Turn();
 }
 
 void ClientLoop::Turn() {

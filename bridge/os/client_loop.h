@@ -33,13 +33,14 @@ class ClientLoop {
       const Config& config, const std::string& version,
       const std::vector<std::unique_ptr<TraceFile>>& records = {});
 
-  // Until SIGTERM, SIGINT or SIGHUP.
+  // Until SIGTERM, SIGINT or SIGHUP; after that it may go on.
   void Run();
 
  private:
   ClientLoop(const Config& config, std::string version)
       : version_(std::move(version)), fed_marker_(config.status.socket) {}
 
+  void Start(MonoTime now);
   void OpenStatus(const Config& config);
   void ServeGpsd(MonoTime now);
   void WarnOfNeighbours(absl::string_view gpsd) const;
@@ -56,6 +57,7 @@ class ClientLoop {
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<GpsdClient> gpsd_;  // Null: no gnss.gpsd.
 
+  bool started_ = false;
   std::vector<pollfd> polled_;
   std::string gpsd_trouble_;   // As it was told last.
   size_t status_fds_ = 0;      // From here on, those of the status socket.

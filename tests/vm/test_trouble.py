@@ -58,6 +58,30 @@ def test_another_clock_of_the_interface_is_chosen(guest, mode):
     happens(guest, lambda: ends.adjust_nic(borrow=1), 45, look=look, mode=mode)
 
 
+def test_reload_of_an_unchanged_file(guest):
+    """The frequency that was remembered is for a beginning: here it is 20 ppm off."""
+    only_refclockd("has no reload")
+    ends.master(guest)
+    with Recorder() as record:
+        daemon = client(guest).start()
+        wait_for_sample(record)
+        time.sleep(5)
+        assert daemon.stop() == 0
+    ends.adjust_nic(drift=(20_000, 0))
+    with Recorder() as record:
+        daemon = client(guest).start()
+        wait_for_sample(record)
+        time.sleep(20)
+        settled = time.time()
+        daemon.reload()
+        time.sleep(10)
+    assert "nothing has changed" in daemon.process.log()
+    errors, phc = record.errors(since=settled), [p.phc_error for p in record.points if p.real > settled * 1e9]
+    print(f"{len(errors)} samples, max {largest(errors):.1f} ns; PHC max {largest(phc):.1f} ns")
+    assert len(errors) > 60 and largest(errors) <= 10
+    assert largest(phc) <= 20
+
+
 def test_masters_phc_stepped_by_hand(guest):
     """It is the truth that jumps here, by too little to be implausible: what was published
     is judged by neither side of it, but it must come to the new truth."""
