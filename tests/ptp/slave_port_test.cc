@@ -577,7 +577,10 @@ TEST_P(SlavePortChaosTest, HoldsItsPromisesWhateverComesIn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BothMechanisms, SlavePortChaosTest,
-                         testing::Values(DelayMechanism::kE2E, DelayMechanism::kP2P));
+                         testing::Values(DelayMechanism::kE2E, DelayMechanism::kP2P),
+                         [](const auto& test) {
+                           return test.param == DelayMechanism::kE2E ? "E2E" : "P2P";
+                         });
 
 }  // namespace
 }  // namespace bridge::ptp

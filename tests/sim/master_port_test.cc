@@ -367,7 +367,11 @@ void ExpectGood(const Follower& follower, int least_judged) {
 class MasterAndSlave : public testing::TestWithParam<ptp::DelayMechanism> {};
 INSTANTIATE_TEST_SUITE_P(Mechanism, MasterAndSlave,
                          testing::Values(ptp::DelayMechanism::kE2E,
-                                         ptp::DelayMechanism::kP2P));
+                                         ptp::DelayMechanism::kP2P),
+                         [](const auto& test) {
+                           return test.param == ptp::DelayMechanism::kE2E ? "E2E"
+                                                                          : "P2P";
+                         });
 
 TEST_P(MasterAndSlave, TheSlaveHasTheTruthWithinItsBoundOverANoisyLink) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
