@@ -44,21 +44,22 @@ def udp_socket(family, interface, receive):
     index = socket.if_nametoindex(interface)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Bound at last: before it is told not to, it would take what others have joined.
     if family == socket.AF_INET:
-        sock.bind(("", EVENT_PORT))
         member = struct.pack("=4s4si", socket.inet_aton(GROUP4), bytes(4), index)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, member)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         sock.setsockopt(socket.IPPROTO_IP, MULTICAST_ALL4, 0)
+        sock.bind(("", EVENT_PORT))
         if receive:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
     else:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(("::", EVENT_PORT))
         member = socket.inet_pton(socket.AF_INET6, GROUP6) + struct.pack("=I", index)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         sock.setsockopt(socket.IPPROTO_IPV6, MULTICAST_ALL6, 0)
+        sock.bind(("::", EVENT_PORT))
         if receive:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
     return sock
