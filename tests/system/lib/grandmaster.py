@@ -100,12 +100,15 @@ class Slave(peers.Ptp4lSlave):
                          logMinDelayReqInterval=sync, logMinPdelayReqInterval=sync, **options)
 
     def ask(self, data_set):
-        """{field: text} of a management data set; {} while ptp4l does not answer."""
-        result = self._cable.run("near", [peers.peer(f"{peers.LINUXPTP[self._version]}/usr/sbin/pmc"), "-u", "-b", 0,
-                                          "-d", self._domain, "-s", self._uds, "-i", f"{self._uds}.pmc.{threading.get_ident()}",
-                                          f"GET {data_set}"], peers.peer_env())
-        lines = (line.split() for line in result.stdout.splitlines())
-        return {words[0]: words[1] for words in lines if len(words) == 2}
+        """{field: text} of a management data set. pmc waits for an answer for a tenth of a second, in which a
+        busy machine may not let ptp4l run, so it is asked again."""
+        pmc = [peers.peer(f"{peers.LINUXPTP[self._version]}/usr/sbin/pmc"), "-u", "-b", 0, "-d", self._domain,
+               "-s", self._uds, "-i", f"{self._uds}.pmc.{threading.get_ident()}", f"GET {data_set}"]
+
+        def answer():
+            lines = (line.split() for line in self._cable.run("near", pmc, peers.peer_env()).stdout.splitlines())
+            return {words[0]: words[1] for words in lines if len(words) == 2}
+        return wait_until(answer, BUSY, f"{self._name} answers GET {data_set}", every=0.1)
 
     def port_state(self):
         return self.ask("PORT_DATA_SET").get("portState")
