@@ -126,7 +126,7 @@ def test_reload_while_the_interface_is_gone(cable):
     assert daemon.process.log().count(NEAR_IF, since) == 1, "told once"
     cable.shell("near", f"ip link set away0 name {NEAR_IF}; ip link set {NEAR_IF} up")
     shm.forget()
-    near_truth(shm.wait_for_samples(5, 40, "samples after the interface came back"))
+    near_truth(shm.wait_for_samples(20, 40, "samples after the interface came back"))
     shm.forget()
     slower = shm.collect(seconds=5)
     assert 3 <= len(slower) <= 7, f"{len(slower)} samples in 5 s at rate 1"
