@@ -68,7 +68,8 @@ def test_stamps_that_come_late_and_out_of_order_are_counted(guest):
     _, sent, counters = probe.finish()
     late = [r for r in sent if r["spans"]["driver-stamp"] > 10_000_000]
     assert 20 < len(late) < 180 and counters["stamps_late"] == len(late), counters
-    assert all(54e6 < r["spans"]["driver-stamp"] < 60e6 for r in late), late[0]
+    # 55 ms are 14 ticks of 4 ms, the timer wheel makes up to 15 of them, and then a worker has to be woken.
+    assert all(54e6 < r["spans"]["driver-stamp"] < 64e6 for r in late), [r["spans"] for r in late]
     assert 1 <= counters["stamps_out_of_order"] <= 6 and counters["stamps_missing"] == 0, counters
     print(counters)
 
