@@ -4,6 +4,7 @@ client make of it, and what it claims of its clock while GNSS comes and goes.
 Both ends stamp with one clock, so the true offset is 0. The machine's clock is not
 synchronised and stays as it is: that refclockd sees one that is, lib/disciplined.c does.
 """
+import statistics
 import time
 
 from lib import leap_list, peers
@@ -331,10 +332,10 @@ def test_priorities_domain_and_intervals_are_as_configured(cable):
     hearer.end()
     for name, times, interval in (("Announce", [when for when, _ in hearer.announces], 1 / 8),
                                   ("Sync", hearer.syncs, 1 / 64)):
-        gaps = [b - a for a, b in zip(times, times[1:])]
-        mean = sum(gaps) / len(gaps)
-        print(f"{name}: {len(times)}, every {mean * 1e3:.2f} ms, at most {max(gaps) * 1e3:.1f} ms")
-        assert 0.9 * interval < mean < 1.1 * interval, f"{name} every {mean} s"
+        # Not the mean: what a stalled machine could not send in time is left out, not sent in a burst.
+        gap = statistics.median(b - a for a, b in zip(times, times[1:]))
+        print(f"{name}: {len(times)}, every {gap * 1e3:.2f} ms")
+        assert 0.9 * interval < gap < 1.1 * interval, f"{name} every {gap} s"
 
 
 # ---- The best master clock algorithm.
