@@ -92,6 +92,29 @@ class Hearer:
         return [(times[a], times[b - 1]) for a, b in zip([0, *ends], [*ends, len(times)])]
 
 
+class Bystander:
+    """Beats every `interval` s and has nothing else to do: what a machine busy with other things
+    makes it miss, it makes others miss as well. As refclockd, it makes up for none."""
+
+    def __init__(self, interval):
+        self.times = []
+        self._interval = interval
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        due = time.monotonic()
+        while not self._ended.wait(max(0, due - time.monotonic())):
+            now = time.monotonic()
+            self.times.append(now)
+            due = due + self._interval if due + self._interval > now else now + self._interval
+
+    def end(self):
+        self._ended.set()
+        self._thread.join()
+
+
 def longest_gap(times):
     return max(b - a for a, b in zip(times, times[1:]))
 
