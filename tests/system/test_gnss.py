@@ -1,6 +1,6 @@
-"""The GNSS watch on Debian's gpsd, with a receiver that gpsfake plays."""
+"""The GNSS watch on Debian's gpsd, with a receiver that the test or gpsfake plays."""
 from lib.cable import wait_until
-from lib.gnss import GnssProbe, Gpsfake, receiver_log
+from lib.gnss import GnssProbe, Gpsfake, Receiver, receiver_log
 from lib.kit import only_refclockd
 
 
@@ -10,12 +10,13 @@ def test_fix_lost_and_regained(cable):
     probe = GnssProbe(cable)
     wait_until(lambda: ("unknown", "no-gpsd") in probe.states(), 10, "the probe without gpsd")
 
-    # At two of its seconds a second, and slower on a busy machine.
-    receiver = Gpsfake(cable, receiver_log((14, True), (26, False), (200, True)), 0.1).start()
+    receiver = Receiver(cable, leap_seconds=None).start()
     wait_until(lambda: probe.states()[-1][0] == "good", 40, "the first fix")
     first = probe.seen()[-1]
     assert first["satellites"] == 8 and first["device"].startswith("/dev/pts/"), first
+    receiver.fix = False
     wait_until(lambda: probe.states()[-1] == ("lost", "no-fix"), 40, "the fix is lost")
+    receiver.fix = True
     wait_until(lambda: probe.states()[-1][0] == "good", 60, "the fix is back")
     receiver.kill()
     wait_until(lambda: probe.states()[-1] == ("unknown", "no-gpsd"), 20, "gpsd is gone")
