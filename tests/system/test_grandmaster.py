@@ -434,13 +434,14 @@ def under(cable, attack, *, allowed_lines=1):
     ours = Grandmaster(cable).start()
     theirs = slave(cable).follows()
     lines, memory = len(ours.process.log().splitlines()), ours.process.memory_kib()[0]
-    before = ours.status()["counters"]
-    hearer, bystanders = Hearer(cable), {interval: Bystander(interval) for interval in (0.25, 0.125)}
-    start = time.time()
-    result = attack(Flood(cable))
-    took = time.time() - start
-    for ended in (hearer, *bystanders.values()):
-        ended.end()
+    with Flood(cable) as flood:
+        before = ours.status()["counters"]
+        hearer, bystanders = Hearer(cable), {interval: Bystander(interval) for interval in (0.25, 0.125)}
+        start = time.time()
+        result = attack(flood)
+        took = time.time() - start
+        for ended in (hearer, *bystanders.values()):
+            ended.end()
     after = ours.status()["counters"]
     syncs, follow_ups = (after[f"sent.{kind}"] - before[f"sent.{kind}"] for kind in ("Sync", "Follow_Up"))
     print(f"{took:.1f} s; {result}; {ours.process.memory_kib()[0] - memory} KiB more; "

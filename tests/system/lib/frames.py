@@ -142,25 +142,32 @@ def noise(numbers):
 
 class Flood:
     """Sends what `make(number)` gives, a frame's payload each, as fast as it can or may. One of all
-    tests at a time: several would leave nothing of two processors for those who are to hold out."""
+    tests at a time: several would leave nothing of two processors for those who are to hold out.
+    `with` waits for the turn, so that what is measured inside is all flood."""
 
     def __init__(self, cable):
         with cable.near_network():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._socket.bind((NEAR_IF, ETHERTYPE))
 
+    def __enter__(self):
+        self._turn = open(__file__)
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *_):
+        self._turn.close()
+
     def send(self, make, count=None, seconds=None, per_second=None):
         """How many it sent, and in how many seconds."""
         head = MULTICAST + bytes.fromhex("020000000099") + struct.pack(">H", ETHERTYPE)
-        with open(__file__) as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            start, sent = time.monotonic(), 0
-            while (count is None or sent < count) and (seconds is None or time.monotonic() < start + seconds):
-                self._socket.send((head + make(sent)).ljust(60, b"\0"))
-                sent += 1
-                if per_second and sent % 100 == 0:
-                    time.sleep(max(0, start + sent / per_second - time.monotonic()))
-            return sent, time.monotonic() - start
+        start, sent = time.monotonic(), 0
+        while (count is None or sent < count) and (seconds is None or time.monotonic() < start + seconds):
+            self._socket.send((head + make(sent)).ljust(60, b"\0"))
+            sent += 1
+            if per_second and sent % 100 == 0:
+                time.sleep(max(0, start + sent / per_second - time.monotonic()))
+        return sent, time.monotonic() - start
 
 
 def identity(numbers):
