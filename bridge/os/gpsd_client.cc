@@ -193,7 +193,7 @@ void GpsdClient::Read(MonoTime now, Deliver deliver) {
     taken += octets;
     if (!WithinBudget(octets, now)) {
       End(absl::ResourceExhaustedError("gpsd sends more than can be meant"), now);
-      deadline_ = now + kLongestPause;
+      deadline_ = now + kFloodPause;
       return;
     }
     TakeOctets({part, octets}, now, deliver);

@@ -46,7 +46,9 @@ class GpsdClient {
   static constexpr size_t kMaxPerSecond = 1024 << 10;  // RAW at 10 Hz has some 150 KiB.
   static constexpr absl::Duration kAnswerTime = absl::Seconds(10);
   static constexpr absl::Duration kFirstPause = absl::Seconds(1);
-  static constexpr absl::Duration kLongestPause = absl::Seconds(30);
+  // Short, as each second of it is one more before a grandmaster is believed again.
+  static constexpr absl::Duration kLongestPause = absl::Seconds(4);
+  static constexpr absl::Duration kFloodPause = absl::Seconds(30);
 
   // Resolves the name, once, which may block: before the loop. kInvalidArgument or
   // kNotFound.
