@@ -6,7 +6,7 @@ import time
 import test_lies
 from lib import peers
 from lib.cable import NEAR_IF, wait_until
-from lib.kit import Skip, near_truth, only_refclockd, rows
+from lib.kit import Skip, limit, near_truth, only_refclockd, rows
 from lib.peers import Companion, Ptp4lMaster, Ptp4lSlave, ScriptedMaster
 from lib.shm import ShmObserver
 
@@ -100,6 +100,7 @@ def test_publication_ends_when_the_grandmaster_is_killed(cable, version):
 
 
 @rows(*((version,) for version in VERSIONS))
+@limit(300)
 def test_ptp4l_restarts_ten_times(cable, version):
     _, ptp4l, companion, shm = flowing(cable, version)
     before = descriptors(companion.process)

@@ -163,7 +163,7 @@ def tai_utc_contested(cable):
     box.earned(begun)
     # A list that says 38 s contradicts what is known for certain: it is not used.
     leap_file.write_text(leap_list.BAD["that says 38"])
-    box.ours.process.wait_for("leap second list not used: it says 38 s", 10)
+    box.ours.process.wait_for("leap second list not used: it says 38 s", 8 + BUSY)  # It looks every 8 s.
     time.sleep(3)
     box.traceable(True)
     assert box.ours.clock_class() == 6

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from lib import leap_list
 from lib.cable import wait_until
-from lib.kit import only_refclockd, rows, set_link
+from lib.frames import Bystander, longest_gap
+from lib.kit import limit, only_refclockd, rows, set_link
 from lib.peers import Chronyd, Ptp4lClient, Refclockd, ScriptedMaster
 from lib.shm import ShmWatch
 
@@ -185,13 +186,16 @@ def test_masters_death(cable):
     rig = Rig(cable)
     rig.selected("at first")
     log = len(rig.daemon.process.log())
+    bystander = Bystander(0.05)
     rig.master.mute()
     died = time.time()
     wait_until(lambda: not rig.watch.valid(), 10, "valid cleared")
     lasted = rig.watch.invalid_since() - died
-    # At 8 Sync/s the newest may be 2 s old; half a second is for a busy machine, which
-    # may be late in waking daemon and watcher.
-    assert lasted <= 2.5, f"valid {lasted:.2f} s after the death"
+    bystander.end()
+    # At 8 Sync/s the newest may be 2 s old; a busy machine may be late in waking the daemon, and
+    # then the watcher.
+    late = 2 * longest_gap(bystander.times)
+    assert lasted <= 2.3 + late, f"valid {lasted:.2f} s after the death, {late:.2f} s of it perhaps the machine's"
     last = rig.watch.samples()[-1]
     assert last.receive < died + 0.5, f"a sample of {last.receive - died:.2f} s after the death"
     print(f"valid cleared {lasted:.2f} s after the death, last sample {last.receive - died:+.2f} s")
@@ -323,6 +327,7 @@ def test_a_better_master_comes_and_goes(cable, name, error_ns):
     rig.nothing_wrong()
 
 
+@limit(300)
 def test_leap_list_replaced_while_running(cable):
     """By a new file under the old name, as dpkg does it."""
     path = cable.dir / "leap.list"
