@@ -20,6 +20,12 @@ bool SameMessage(const ptp_key& message, const ptp_key& seen) {
          (seen.ifindex == 0 || message.ifindex == seen.ifindex);
 }
 
+// The hook behind a queue is called after the queueing: a reader that is awake may have
+// been faster.
+void NotAfter(const std::optional<int64_t>& read, std::optional<int64_t>& queued) {
+  if (queued && read) queued = std::min(*queued, *read);
+}
+
 void SetStamps(Record& record, std::optional<int64_t> hardware,
                std::optional<int64_t> software) {
   if (hardware) record.hardware_stamp = hardware;
@@ -94,9 +100,7 @@ void Matcher::Apply(const ptp_event& event) {
     case PTP_AT_SOCKET:
       return OnSocket(event);
     case PTP_AT_RECV:
-      // Also of messages that are no PTP.
-      if (Message* message = OldestUnread(event.socket)) message->record.user = time;
-      return;
+      return OnRecv(event);
     case PTP_AT_COPY:
     case PTP_AT_STAMP:
       return OnRead(event);
@@ -128,8 +132,21 @@ void Matcher::OnSocket(const ptp_event& event) {
   if (ours) {
     message->record.socket = static_cast<int64_t>(event.time);
     message->socket = event.socket;
+    if (early_read_ && early_read_->socket == event.socket &&
+        message->record.stack < static_cast<int64_t>(early_read_->time)) {
+      message->record.user = static_cast<int64_t>(early_read_->time);
+      early_read_.reset();
+    }
   } else {
     ++message->record.other_sockets;
+  }
+}
+
+void Matcher::OnRecv(const ptp_event& event) {
+  if (Message* message = OldestUnread(event.socket)) {
+    message->record.user = static_cast<int64_t>(event.time);
+  } else {
+    early_read_ = event;  // Or a message that is no PTP.
   }
 }
 
@@ -224,6 +241,8 @@ bool Matcher::Finished(const Message& message, int64_t now) const {
 
 void Matcher::Count(Message& message) {
   Record& record = message.record;
+  NotAfter(record.user, record.socket);
+  NotAfter(record.stamp_read, record.stamp_queued);
   if (record.key.direction == PTP_RX) {
     counters_.dropped += record.drop_reason.has_value();
     counters_.other_sockets += record.other_sockets;

@@ -92,6 +92,7 @@ class Matcher {
   void OnXmit(const ptp_event& event);
   void OnSocket(const ptp_event& event);
   void OnRead(const ptp_event& event);
+  void OnRecv(const ptp_event& event);
   void OnDrop(const ptp_event& event);
   void CountOrder(const Message& stamped);
   bool StampExpected(const Message& message) const;
@@ -104,6 +105,9 @@ class Matcher {
   std::vector<uint64_t> own_cookies_;
   std::vector<OwnStamp> own_stamps_;  // Not yet applied, by time.
   std::vector<Message> messages_;     // By `since`, nearly.
+  // The newest PTP_AT_RECV for which there was no message: its PTP_AT_SOCKET may come
+  // yet.
+  std::optional<ptp_event> early_read_;
 };
 
 }  // namespace ebpf

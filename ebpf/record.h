@@ -20,7 +20,7 @@ struct Record {
   // Received (key.direction == PTP_RX).
   std::optional<int64_t> driver;  // The driver handed it to the stack.
   std::optional<int64_t> stack;   // The stack took it up, software stamp set.
-  std::optional<int64_t> socket;  // Queued to the socket.
+  std::optional<int64_t> socket;  // Queued to the socket, not after `user`.
   std::optional<int64_t> user;    // Read by the program.
   // Sockets besides that one which got it (our own are known by OwnSocket).
   uint32_t other_sockets = 0;

@@ -117,6 +117,37 @@ TEST_F(MatcherTest, ReadsOfASocketAreInTheOrderOfItsQueue) {
   EXPECT_THAT(read, ElementsAre(At(1001), At(1002), At(1003)));
 }
 
+TEST_F(MatcherTest, AReaderThatIsAwakeMayBeBeforeTheHookBehindTheQueue) {
+  Stack(1, 100);
+  Recv(120, 7);
+  Socket(1, 100, 130, 7);
+  Stack(2, 200);
+  Socket(2, 200, 210, 7);
+  Recv(220, 7);
+  Xmit(3, 300);
+  Copied(3, 310);
+  Queued(3, 320);
+  const auto records = Finish(3 * kSecond);
+  ASSERT_THAT(records, SizeIs(3));
+  EXPECT_THAT(records[0].user, Optional(At(120)));
+  EXPECT_THAT(records[0].socket, Optional(At(120))) << "there when it was read";
+  EXPECT_THAT(records[1].user, Optional(At(220)));
+  EXPECT_THAT(records[1].socket, Optional(At(210)));
+  EXPECT_THAT(records[2].stamp_read, Optional(At(310)));
+  EXPECT_THAT(records[2].stamp_queued, Optional(At(310)));
+}
+
+TEST_F(MatcherTest, AReadOfSomethingElseIsNoMessages) {
+  Recv(90, 7);  // Before there was one,
+  Stack(1, 100);
+  Recv(110, 8);  // and of another socket.
+  Socket(1, 100, 120, 7);
+  const auto records = Finish(2 * kSecond);
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].user, std::nullopt);
+  EXPECT_THAT(records[0].socket, Optional(At(120)));
+}
+
 TEST_F(MatcherTest, TheSameKeyAtTheFirstHookIsAnotherMessage) {
   Stack(1, 100);
   Stack(1, 200);  // Two Delay_Resp to two slaves may share their key.

@@ -26,7 +26,7 @@ ETHERTYPE = 0x88F7
 MULTICAST = bytes.fromhex("011b19000000")
 GROUP4, GROUP6 = "224.0.1.129", "ff02::181"
 EVENT_PORT = 319
-SO_TIMESTAMPING = 37
+SO_TIMESTAMPING, SO_RCVBUFFORCE = 37, 33
 # What others have joined is not theirs who have not: unread, it would fill their
 # receive buffer, and then no stamp gets into their error queue.
 MULTICAST_ALL4, MULTICAST_ALL6 = 49, 29
@@ -156,6 +156,7 @@ def stop(*_):
 def receive(args):
     signal.signal(signal.SIGTERM, stop)
     sock, count = opened(args, True), 0
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)  # Here the machine may be too busy to read in time.
     print("receiving", flush=True)
     try:
         while True:
