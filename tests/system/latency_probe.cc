@@ -77,8 +77,8 @@ class Receiver {
     } else {
       sockets_ = {{OpenUdp(319), POLLIN, 0}, {OpenUdp(320), POLLIN, 0}};
     }
-    const int room =
-        4 << 20;  // For a second's messages, on a machine too busy to read them.
+    // For a second's messages, on a machine too busy to read them.
+    const int room = 4 << 20;
     for (const pollfd& polled : sockets_) {
       setsockopt(polled.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
     }
