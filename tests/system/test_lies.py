@@ -91,13 +91,16 @@ class Rig:
         assert offset is None or abs(offset) < HALF_A_SECOND, self.chronyd.sources()
         assert self.chronyd.leap_status() in ("Normal", "Not synchronised"), self.chronyd.ask("tracking")
 
-    def silence(self, seconds, what):
-        """Waits until nothing is published any more, and says why: the reason's name."""
+    def silence(self, seconds, what, reason=None):
+        """Waits until nothing is published any more, and says why: the reason's name, which is to
+        be this one. On a machine that stood still, another may be told for a moment."""
         def withdrawn():
             return (self.watch.invalid_since() or time.time()) < time.time() - 1
         wait_until(withdrawn, seconds + 1, f"silence {what}")
         ended = self.watch.invalid_since()
         assert not [s for s in self.watch.samples() if s.receive > ended], f"published {what}"
+        if reason:
+            wait_until(lambda: self.status()["withheld"] == reason, 5, f"withheld as {reason}, {what}")
         status = self.status()
         assert status["publishing"] is False and status["withheld"], status
         said = rf"(not publishing|publication ended): {status['withheld']}: "
@@ -137,11 +140,12 @@ def row(rig, lie, when, since):
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def judge(rig, lie, since):
-    """At the end of the lie."""
+def judge(rig, lie, since, before):
+    """At the end of the lie; `before` it, the master had sent so much."""
     if LIES[lie].harmless:
-        recent = rig.watch.samples(time.time() - 3)
-        assert len(recent) >= 5, f"{len(recent)} samples although the time is known: {rig.status()}"
+        # Of each Sync a sample, unless the machine takes its time.
+        published, syncs = len(rig.watch.samples(since)), rig.master.sent()["sync"] - before["sync"]
+        assert published > syncs / 2, f"{published} samples of {syncs} Syncs, although the time is known: {rig.status()}"
     elif not rig.watch.samples(time.time() - 2):
         rig.silence(5, f"under the lie {lie!r}")
     for sample in rig.watch.samples(since):
@@ -154,12 +158,14 @@ BESIDE = bool(os.environ.get("REFCLOCKD_LIES_BESIDE"))  # lies_table asks for it
 @rows(*((lie,) for lie in LIES))
 def test_a_lie_from_the_start(cable, lie):
     rig = Rig(cable, {**HONEST, **LIES[lie].settings}, beside=BESIDE)
-    since = time.time()
+    if LIES[lie].harmless:
+        rig.publishes("under the lie")
+    since, before = time.time(), rig.master.sent()
     rig.observe(12)
     assert rig.status()["grandmaster"], "the lie was never heard"
-    assert rig.master.sent()["delay_resp"] >= 20, "hardly anything could be measured"
+    wait_until(lambda: rig.master.sent()["delay_resp"] >= 20, 20, "something to measure by")
     row(rig, lie, "from the start", since)
-    judge(rig, lie, since)
+    judge(rig, lie, since, before)
     rig.nothing_wrong()
 
 
@@ -169,13 +175,13 @@ def test_a_lie_in_mid_run(cable, lie):
     rig.selected("at first")
     if rig.beside:
         wait_until(rig.beside.samples, 30, "ptp4l publishes")
-    before = rig.master.set(**LIES[lie].settings)["announce"]
-    wait_until(lambda: rig.master.sent()["announce"] > before, 5, "the lie is told", every=0.02)
+    before = rig.master.set(**LIES[lie].settings)
+    wait_until(lambda: rig.master.sent()["announce"] > before["announce"], 5, "the lie is told", every=0.02)
     since = time.time()
     rig.observe(8)
-    assert rig.master.sent()["announce"] >= before + 6, "the lie was hardly told"
+    wait_until(lambda: rig.master.sent()["announce"] >= before["announce"] + 6, 10, "the lie is told often")
     row(rig, lie, "in mid-run", since)
-    judge(rig, lie, since)
+    judge(rig, lie, since, before)
     rig.master.set(**{**{name: False for name in ("leap61", *TRACEABLE)}, "current_utc_offset": 37, **HONEST})
     rig.publishes("after the lie was withdrawn")
     rig.selected("again")
@@ -250,8 +256,8 @@ def test_publishes_out_of_the_box(cable, name, text):
     rig = Rig(cable, {}, utc=utc)
     rig.publishes(f"with {name}", 20)
     rig.observe(4)
-    status = rig.status()
-    assert status["publishing"] and status["utc"]["offset"] == 37, status
+    rig.publishes(f"still with {name}", 20)
+    assert rig.status()["utc"]["offset"] == 37, rig.status()
     rig.selected("at last")
     rig.nothing_wrong()
 
@@ -271,8 +277,8 @@ def test_epoch_lie_from_the_start(cable, epoch):
     rig = Rig(cable, {**HONEST, **TRACEABLE, **shows(EPOCHS[epoch]())})
     wait_until(lambda: rig.status()["grandmaster"], 15, "the master is heard")
     rig.observe(8)
-    assert not rig.watch.samples() and not rig.watch.valid()
-    assert rig.status()["withheld"] == "epoch-insane", rig.status()
+    rig.silence(2, "while the epoch is wrong", "epoch-insane")
+    assert not rig.watch.samples()
     rig.master.set(error_ns=0)
     rig.publishes("the truth at last")
     rig.nothing_wrong()
@@ -284,7 +290,7 @@ def test_epoch_lie_in_mid_run(cable, epoch):
     rig.selected("at first")
     rig.master.set(**shows(EPOCHS[epoch]()))
     rig.observe(8)
-    assert rig.silence(2, "while the epoch is wrong") == "epoch-insane"
+    rig.silence(2, "while the epoch is wrong", "epoch-insane")
     rig.master.set(error_ns=0)
     rig.publishes("after the epoch was right again")
     rig.selected("again")
@@ -300,7 +306,7 @@ def test_masters_time_jumps_by_a_second(cable, seconds, when):
         rig.silence(5, "after its death")
     rig.master.set(error_ns=seconds * 10**9, mute=False)
     rig.observe(10)
-    assert rig.silence(2, "after the jump") == "master-time-jumped"
+    rig.silence(2, "after the jump", "master-time-jumped")
     rig.master.set(error_ns=0)
     rig.publishes("after it came back")
     rig.selected("again")
@@ -318,7 +324,7 @@ def test_a_better_master_comes_and_goes(cable, name, error_ns):
     if error_ns == 0:
         rig.publishes("with the better one")
     else:
-        assert rig.silence(2, "with the better one") == "master-time-jumped"
+        rig.silence(2, "with the better one", "master-time-jumped")
     better.mute()
     time.sleep(5)  # It is missed after 3 to 4 Announces.
     rig.publishes("with the first one again")
@@ -369,12 +375,12 @@ def test_max_clock_class(cable):
     rig = Rig(cable, {"clock_class": 248}, ptp="max_clock_class = 7")
     wait_until(lambda: rig.status()["grandmaster"], 15, "the master is heard")
     rig.observe(5)
+    rig.silence(2, "with class 248", "grandmaster-quality")
     assert not rig.watch.samples(), "published although the class is 248"
-    assert rig.status()["withheld"] == "grandmaster-quality", rig.status()
     rig.master.set(clock_class=6)
     rig.publishes("with class 6")
     rig.master.set(clock_class=248)
-    assert rig.silence(5, "with class 248 again") == "grandmaster-quality"
+    rig.silence(5, "with class 248 again", "grandmaster-quality")
     rig.master.set(clock_class=7)
     rig.publishes("with class 7")
     rig.nothing_wrong()
