@@ -53,7 +53,7 @@ def one_name(cable, companion):
       ("4.2 read only as it is enough", "4.2", "auto", f'interface = "{NEAR_IF}"'))
 def test_samples_are_the_truth(cable, name, version, socket, ptp):
     _, _, companion, shm = flowing(cable, version, socket, ptp=ptp)
-    median = near_truth(shm.collect(seconds=5))
+    median = near_truth(shm.wait_for_samples(40, 40))
     status = companion.status()
     print(f"median {median:.0f} ns; {status}")
     assert status["role"] == "companion" and status["state"] == "SLAVE", status

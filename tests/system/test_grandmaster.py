@@ -352,7 +352,8 @@ def test_a_better_master_is_given_way_and_a_worse_is_not(cable, version):
     ours = Grandmaster(cable, holdover=600).start().serving()
 
     def rival(name, priority1):
-        return slave(cable, version, name=name, slaveOnly=0, priority1=priority1, logAnnounceInterval=-2,
+        # Announces of 1 s, so that it is not missed on a machine that is away for as long.
+        return slave(cable, version, name=name, slaveOnly=0, priority1=priority1, logAnnounceInterval=0,
                      clockIdentity="020000.fffe.000001")
     better = rival("better", 10)
     wait_until(lambda: ours.status()["state"] == "PASSIVE", 20, "PASSIVE", every=0.1)
@@ -368,7 +369,7 @@ def test_a_better_master_is_given_way_and_a_worse_is_not(cable, version):
     better.kill()
     back = waited(lambda: ours.status()["state"] == "MASTER", 10, "MASTER again")
     # Four Announce intervals at most; the rest is a busy machine's.
-    assert back < 4, f"MASTER again {back:.1f} s after the better one's death"
+    assert back < 7, f"MASTER again {back:.1f} s after the better one's death"
     worse = rival("worse", 200).follows()
     print(f"MASTER again after {back:.2f} s; median {near(worse.offsets(20))} ns")
     assert ours.status()["state"] == "MASTER"
