@@ -1,7 +1,11 @@
 """The harness itself: nothing of the machine can be reached from the cable, and the
 scripted master is a master to somebody else, too."""
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from lib.cable import NEAR_IF, HarnessError
 from lib.kit import near_truth
@@ -49,3 +53,17 @@ def test_the_scripted_master_refuses_what_does_not_fit(cable):
         except HarnessError:
             continue
         raise AssertionError(f"took {fields}")
+
+
+def test_a_standstill_is_seen(cable):
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; from lib.standstill import Watch; watch = Watch(); since = time.monotonic(); "
+                               "print('begun', flush=True); input(); print(watch.longest(since), watch.longest(time.monotonic()))"],
+        cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "begun\n"
+    child.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    child.send_signal(signal.SIGCONT)
+    time.sleep(0.5)  # More than a beat.
+    stood, since_then = map(float, child.communicate("\n", timeout=10)[0].split())
+    assert stood >= 0.9 and since_then == 0, f"{stood} s, and then {since_then} s"
