@@ -51,4 +51,4 @@ def test_what_is_imported_follows_the_same_master(cable):
     cable.near("imported", [program("refclockd"), f"--config={ours}", "--set", "utc.arbitrary_timescale=utc"])
     shm = ShmObserver()
     shm.wait_for_samples(3, 30, "first samples")
-    print(f"median {near_truth(shm.wait_for_samples(6, 40)):.0f} ns")
+    print(f"median {near_truth(shm.collect(seconds=6)):.0f} ns")
